@@ -1,4 +1,4 @@
-"""Finds a stream's newest event, using only the public contract."""
+"""Finds a stream's newest event, with only the public contract."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class StreamNotFoundError(EventStoreError):
 
     def __init__(self, stream: object) -> None:
         super().__init__(
-            f"There is no stream {stream}. A stream is identified by category and tenant, too: "
-            "check --category and --tenant."
+            f"There is no stream {stream}. Category and tenant also identify a stream: check "
+            "--category and --tenant."
         )
 
 
@@ -36,7 +36,7 @@ class Head(NamedTuple):
     """The end of a stream.
 
     Attributes:
-        version: the stream's version; without versions, its number of events.
+        version: the stream's version; for a versionless stream, its number of events.
         event: the newest event.
     """
 
@@ -47,7 +47,7 @@ class Head(NamedTuple):
 def find_head(storage: StorageStrategy, stream_id: StreamId) -> Head | None:
     """Return a stream's version and newest event; None if the stream does not exist.
 
-    Costs two requests for a stream of any length; without versions, a full load.
+    Costs 2 requests for a stream of any length; for a versionless stream, a full load.
     """
     version = _version(storage, stream_id)
     if version == 0:
@@ -67,7 +67,7 @@ def exists(storage: StorageStrategy, stream_id: StreamId) -> bool:
 def begins_with_snapshot(
     storage: StorageStrategy, stream_id: StreamId, events: list[RawEvent]
 ) -> bool:
-    """Whether the first loaded event is a snapshot. Costs a request if it is at version 1."""
+    """Return whether the first event is a snapshot. Costs 1 request if it is at version 1."""
     if not events or events[0].version is None:
         return False
     first = events[0]
@@ -77,11 +77,11 @@ def begins_with_snapshot(
 
 
 def _version(storage: StorageStrategy, stream_id: StreamId) -> int | None:
-    """Return a stream's version, 0 if it does not exist; None if its events have no versions.
+    """Return a stream's version; 0 if it does not exist; None if it is versionless.
 
     The contract has no call for the version, and loading a long stream for its last event is
-    expensive. An append that expects an unreachable version is always refused, after one read of
-    one item, and the error has the version.
+    expensive. An append that expects an unreachable version is always refused after a read of one
+    item, and the error has the version.
     """
     probe = RawEvent(UUID(int=0), stream_id, datetime.min.replace(tzinfo=UTC), "Probe", {}, {})
     try:

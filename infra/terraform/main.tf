@@ -798,7 +798,7 @@ resource "awscc_cloudwatch_alarm" "sequencer_mapping_alarm" {
 
 resource "awscc_cloudwatch_alarm" "sequencer_waiting_alarm" {
   count             = local.has_sequencer ? 1 : 0
-  alarm_description = "Events have waited for minutes for their positions in the log. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
+  alarm_description = "Events have been waiting for minutes for their positions in the log. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
   namespace         = "dynamo_es"
   metric_name       = "LagSeconds"
   dimensions = [
@@ -818,7 +818,7 @@ resource "awscc_cloudwatch_alarm" "sequencer_waiting_alarm" {
 
 resource "awscc_cloudwatch_alarm" "sequencer_retries_alarm" {
   count             = local.has_sequencer ? 1 : 0
-  alarm_description = "The sequencer fails again and again. Lambda counts no errors: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
+  alarm_description = "The sequencer keeps failing. Lambda's metric Errors stays at 0: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
   namespace         = "dynamo_es"
   metric_name       = "Failures"
   dimensions = [
@@ -838,7 +838,7 @@ resource "awscc_cloudwatch_alarm" "sequencer_retries_alarm" {
 
 resource "awscc_cloudwatch_alarm" "sequencer_set_aside_alarm" {
   count             = local.has_sequencer ? 1 : 0
-  alarm_description = "Commits were set aside, because no release or only a newer one can read them. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-commit-was-set-aside"
+  alarm_description = "Commits were set aside, because only a newer release, or none, can read them. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-commit-was-set-aside"
   namespace         = "dynamo_es"
   metric_name       = "SetAside"
   dimensions = [
@@ -858,7 +858,7 @@ resource "awscc_cloudwatch_alarm" "sequencer_set_aside_alarm" {
 
 resource "awscc_cloudwatch_alarm" "sequencer_lag_alarm" {
   count             = local.has_sequencer ? 1 : 0
-  alarm_description = "The log lags the events by minutes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
+  alarm_description = "The log is minutes behind the events. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-lags"
   namespace         = "AWS/Lambda"
   metric_name       = "IteratorAge"
   dimensions = [
@@ -878,7 +878,7 @@ resource "awscc_cloudwatch_alarm" "sequencer_lag_alarm" {
 
 resource "awscc_cloudwatch_alarm" "sequencer_failure_alarm" {
   count             = local.has_sequencer ? 1 : 0
-  alarm_description = "Records were given up. Run `dynamo-es log repair`. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-batch-was-given-up"
+  alarm_description = "Lambda gave up records. Run `dynamo-es log repair`. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-batch-was-given-up"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = [
@@ -1055,7 +1055,7 @@ resource "awscc_lambda_event_source_mapping" "outbox_mapping" {
 
 resource "awscc_events_rule" "outbox_each_minute" {
   count               = local.has_outbox ? 1 : 0
-  description         = "Starts the outbox, which tries failed events again"
+  description         = "Calls the outbox, which retries failed events"
   schedule_expression = "rate(1 minute)"
   targets = [
     {
@@ -1112,7 +1112,7 @@ resource "awscc_cloudwatch_alarm" "outbox_mapping_alarm" {
 
 resource "awscc_cloudwatch_alarm" "outbox_dead_alarm" {
   count             = local.has_outbox ? 1 : 0
-  alarm_description = "Events could not be published, and the outbox gave them up. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-gave-up-events"
+  alarm_description = "The outbox gave up events that it could not publish. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-gave-up-events"
   namespace         = "dynamo_es"
   metric_name       = "Dead"
   dimensions = [
@@ -1132,7 +1132,7 @@ resource "awscc_cloudwatch_alarm" "outbox_dead_alarm" {
 
 resource "awscc_cloudwatch_alarm" "outbox_oldest_alarm" {
   count             = local.has_outbox ? 1 : 0
-  alarm_description = "An event has failed to be published for half an hour. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
+  alarm_description = "The outbox has been failing to publish an event for half an hour. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
   namespace         = "dynamo_es"
   metric_name       = "OldestSeconds"
   dimensions = [
@@ -1152,7 +1152,7 @@ resource "awscc_cloudwatch_alarm" "outbox_oldest_alarm" {
 
 resource "awscc_cloudwatch_alarm" "outbox_retries_alarm" {
   count             = local.has_outbox ? 1 : 0
-  alarm_description = "Publishing fails again and again. Lambda counts no errors: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
+  alarm_description = "Publishing keeps failing. Lambda's metric Errors stays at 0: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
   namespace         = "dynamo_es"
   metric_name       = "Failures"
   dimensions = [
@@ -1172,7 +1172,7 @@ resource "awscc_cloudwatch_alarm" "outbox_retries_alarm" {
 
 resource "awscc_cloudwatch_alarm" "outbox_lag_alarm" {
   count             = local.has_outbox ? 1 : 0
-  alarm_description = "The outbox lags the log by minutes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
+  alarm_description = "The outbox is minutes behind the log. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-outbox-does-not-publish"
   namespace         = "AWS/Lambda"
   metric_name       = "IteratorAge"
   dimensions = [
@@ -1383,7 +1383,7 @@ resource "awscc_sqs_queue" "read_model_failure_queue" {
 
 resource "awscc_events_rule" "read_model_each_minute" {
   count               = local.has_read_model_and_read_model_keeps_up ? 1 : 0
-  description         = "Starts the read model, which continues with the remaining work"
+  description         = "Calls the read model, which continues with the remaining work"
   schedule_expression = "rate(1 minute)"
   targets = [
     {
@@ -1445,7 +1445,7 @@ resource "awscc_cloudwatch_alarm" "read_model_mapping_alarm" {
 
 resource "awscc_cloudwatch_alarm" "read_model_parked_alarm" {
   count             = local.has_read_model_and_read_model_keeps_up ? 1 : 0
-  alarm_description = "Streams are parked, because their events failed again and again. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-stream-is-parked"
+  alarm_description = "Streams are parked, because their events kept failing. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-stream-is-parked"
   namespace         = "dynamo_es"
   metric_name       = "Parked"
   dimensions = [
@@ -1465,7 +1465,7 @@ resource "awscc_cloudwatch_alarm" "read_model_parked_alarm" {
 
 resource "awscc_cloudwatch_alarm" "read_model_retries_alarm" {
   count             = local.has_read_model ? 1 : 0
-  alarm_description = "The read model fails again and again. Lambda counts no errors: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#an-event-fails"
+  alarm_description = "The read model keeps failing. Lambda's metric Errors stays at 0: the handler reports failed records. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#an-event-fails"
   namespace         = "dynamo_es"
   metric_name       = "Failures"
   dimensions = [
@@ -1485,7 +1485,7 @@ resource "awscc_cloudwatch_alarm" "read_model_retries_alarm" {
 
 resource "awscc_cloudwatch_alarm" "read_model_lag_alarm" {
   count             = local.has_read_model ? 1 : 0
-  alarm_description = "The read model lags by minutes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-read-model-lags"
+  alarm_description = "The read model is minutes behind. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-read-model-lags"
   namespace         = "AWS/Lambda"
   metric_name       = "IteratorAge"
   dimensions = [
@@ -1505,7 +1505,7 @@ resource "awscc_cloudwatch_alarm" "read_model_lag_alarm" {
 
 resource "awscc_cloudwatch_alarm" "read_model_failure_alarm" {
   count             = local.has_read_model ? 1 : 0
-  alarm_description = "Records were given up. The function's logs say why. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-batch-was-given-up"
+  alarm_description = "Lambda gave up records. The function's logs say why. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-batch-was-given-up"
   namespace         = "AWS/SQS"
   metric_name       = "ApproximateNumberOfMessagesVisible"
   dimensions = [
@@ -1583,7 +1583,7 @@ resource "awscc_cloudwatch_alarm" "events_system_errors" {
 
 resource "awscc_cloudwatch_alarm" "log_read_throttles" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Reads of the log's table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
+  alarm_description = "Reads of the log table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadThrottleEvents"
   dimensions = [
@@ -1603,7 +1603,7 @@ resource "awscc_cloudwatch_alarm" "log_read_throttles" {
 
 resource "awscc_cloudwatch_alarm" "log_write_throttles" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Writes to the log's table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
+  alarm_description = "Writes to the log table are throttled. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteThrottleEvents"
   dimensions = [
@@ -1623,7 +1623,7 @@ resource "awscc_cloudwatch_alarm" "log_write_throttles" {
 
 resource "awscc_cloudwatch_alarm" "log_system_errors" {
   count               = local.has_topic ? 1 : 0
-  alarm_description   = "DynamoDB answers requests to the log's table with internal errors. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#dynamodb-has-internal-errors"
+  alarm_description   = "DynamoDB answers requests to the log table with internal errors. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#dynamodb-has-internal-errors"
   comparison_operator = "GreaterThanThreshold"
   evaluation_periods  = 3
   threshold           = 0
@@ -1659,7 +1659,7 @@ resource "awscc_cloudwatch_alarm" "keys_system_errors" {
 
 resource "awscc_cloudwatch_alarm" "events_hot_writes" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "One key range of the events table gets more writes than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#one-stream-is-hot"
+  alarm_description = "One key range of the events table gets more writes than a partition can take. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#one-stream-is-hot"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteKeyRangeThroughputThrottleEvents"
   dimensions = [
@@ -1679,7 +1679,7 @@ resource "awscc_cloudwatch_alarm" "events_hot_writes" {
 
 resource "awscc_cloudwatch_alarm" "events_hot_reads" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "One key range of the events table gets more reads than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#one-stream-is-hot"
+  alarm_description = "One key range of the events table gets more reads than a partition can take. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#one-stream-is-hot"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadKeyRangeThroughputThrottleEvents"
   dimensions = [
@@ -1699,7 +1699,7 @@ resource "awscc_cloudwatch_alarm" "events_hot_reads" {
 
 resource "awscc_cloudwatch_alarm" "log_hot_writes" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "One key range of the log's table gets more writes than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-is-hot"
+  alarm_description = "One key range of the log table gets more writes than a partition can take. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-is-hot"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteKeyRangeThroughputThrottleEvents"
   dimensions = [
@@ -1719,7 +1719,7 @@ resource "awscc_cloudwatch_alarm" "log_hot_writes" {
 
 resource "awscc_cloudwatch_alarm" "log_hot_reads" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "One key range of the log's table gets more reads than a partition takes. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-is-hot"
+  alarm_description = "One key range of the log table gets more reads than a partition can take. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#the-log-is-hot"
   namespace         = "AWS/DynamoDB"
   metric_name       = "ReadKeyRangeThroughputThrottleEvents"
   dimensions = [
@@ -1759,7 +1759,7 @@ resource "awscc_cloudwatch_alarm" "keys_read_throttles" {
 
 resource "awscc_cloudwatch_alarm" "keys_write_throttles" {
   count             = local.has_topic ? 1 : 0
-  alarm_description = "Writes to the keys table are throttled, so new persons cannot be encrypted. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
+  alarm_description = "Writes to the keys table are throttled, so data of new subjects cannot be encrypted. https://dynamo-es.github.io/dynamo_es/how-to/runbooks/#a-table-throttles"
   namespace         = "AWS/DynamoDB"
   metric_name       = "WriteThrottleEvents"
   dimensions = [
@@ -1799,5 +1799,5 @@ resource "awscc_cloudwatch_alarm" "conflicts" {
 
 resource "awscc_cloudwatch_dashboard" "dashboard" {
   count          = local.has_topic ? 1 : 0
-  dashboard_body = "{\"widgets\": [\n  {\"type\": \"metric\", \"x\": 0, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Seconds that events wait for positions\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"LagSeconds\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Streams that are parked\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Parked\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Mappings that are off\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"MappingsOff\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 0, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Records and tries that failed\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Failures\\\"', 'Sum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Dead events of outboxes\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Dead\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Seconds since the oldest waiting event failed\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"OldestSeconds\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 0, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Units written\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Units read\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Throttles\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}}\n]}\n"
+  dashboard_body = "{\"widgets\": [\n  {\"type\": \"metric\", \"x\": 0, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Seconds that events wait for positions\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"LagSeconds\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Parked streams\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Parked\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 0, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Mappings that are off\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"MappingsOff\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 0, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Failed records and attempts\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Failures\\\"', 'Sum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Dead events of outboxes\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"Dead\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 6, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Seconds since the oldest waiting event failed\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"metrics\": [[{\"expression\": \"SEARCH('{dynamo_es,function} MetricName=\\\"OldestSeconds\\\"', 'Maximum', 60)\", \"id\": \"e1\"}]]}},\n  {\"type\": \"metric\", \"x\": 0, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Units written\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedWriteCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}},\n  {\"type\": \"metric\", \"x\": 8, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Units read\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ConsumedReadCapacityUnits\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}},\n  {\"type\": \"metric\", \"x\": 16, \"y\": 12, \"width\": 8, \"height\": 6, \"properties\": {\"title\": \"Throttled requests\", \"region\": \"${var.region}\", \"view\": \"timeSeries\", \"period\": 60, \"stat\": \"Sum\", \"metrics\": [[\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.events_table.table_name}\"], [\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.log_table.table_name}\"], [\"AWS/DynamoDB\", \"ReadThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"], [\"AWS/DynamoDB\", \"WriteThrottleEvents\", \"TableName\", \"${awscc_dynamodb_table.keys_table.table_name}\"]]}}\n]}\n"
 }

@@ -81,12 +81,12 @@ output "one_tenant_policy" {
 }
 
 output "one_tenant_log_policy" {
-  description = "For the same role, where each tenant has a log"
+  description = "For the same role, if each tenant has a log"
   value       = awscc_iam_managed_policy.one_tenant_log.policy_arn
 }
 
 output "key_users_policy" {
-  description = "For every role, where your KMS key encrypts the tables"
+  description = "For every role, if your KMS key encrypts the tables"
   value       = local.has_kms_key ? awscc_iam_managed_policy.key_users[0].policy_arn : null
 }
 
@@ -96,12 +96,12 @@ output "sequencer_function_arn" {
 }
 
 output "sequencer_failure_queue_url" {
-  description = "Queue that names the records that were given up"
+  description = "Queue with a message for each batch of records that Lambda gave up"
   value       = local.has_sequencer ? awscc_sqs_queue.sequencer_failure_queue[0].queue_url : null
 }
 
 output "sequencer_role_name" {
-  description = "The function's role, for more permissions"
+  description = "The function's role, to attach more permissions to"
   value       = local.has_sequencer ? awscc_iam_role.sequencer_role[0].role_name : null
 }
 
@@ -116,12 +116,12 @@ output "outbox_function_arn" {
 }
 
 output "outbox_failure_queue_url" {
-  description = "Queue that names the records that were given up"
+  description = "Queue with a message for each batch of records that Lambda gave up"
   value       = local.has_outbox ? awscc_sqs_queue.outbox_failure_queue[0].queue_url : null
 }
 
 output "outbox_role_name" {
-  description = "The function's role, for more permissions"
+  description = "The function's role, to attach more permissions to"
   value       = local.has_outbox ? awscc_iam_role.outbox_role[0].role_name : null
 }
 
@@ -136,12 +136,12 @@ output "read_model_function_arn" {
 }
 
 output "read_model_failure_queue_url" {
-  description = "Queue that names the records that were given up"
+  description = "Queue with a message for each batch of records that Lambda gave up"
   value       = local.has_read_model ? awscc_sqs_queue.read_model_failure_queue[0].queue_url : null
 }
 
 output "read_model_role_name" {
-  description = "The function's role, for more permissions"
+  description = "The function's role, to attach more permissions to"
   value       = local.has_read_model ? awscc_iam_role.read_model_role[0].role_name : null
 }
 

@@ -13,7 +13,7 @@ variable "name_prefix" {
 
   validation {
     condition     = can(regex("^(?:[a-zA-Z0-9_.-]{1,240})$", var.name_prefix))
-    error_message = "name_prefix must be letters, digits, '_', '.' and '-', at most 240 of them."
+    error_message = "name_prefix must be at most 240 letters, digits, '_', '.' and '-'."
   }
 }
 
@@ -35,7 +35,7 @@ variable "kms_key_arn" {
 }
 
 variable "keys_recovery_days" {
-  description = "Number of days back to which you can restore the keys table, to any second."
+  description = "Days for which you can restore the keys table to any second in the past."
   type        = number
   default     = 28
 
@@ -62,7 +62,7 @@ variable "table_class" {
 }
 
 variable "max_read_units" {
-  description = "Most read units a second of the events table, and of the log table; 0 for no limit."
+  description = "Most read units a second for each of the events and log tables; 0 for no limit."
   type        = number
   default     = 0
 
@@ -73,7 +73,7 @@ variable "max_read_units" {
 }
 
 variable "max_write_units" {
-  description = "Most write units a second of the events table, and of the log table; 0 for no limit."
+  description = "Most write units a second for each of the events and log tables; 0 for no limit."
   type        = number
   default     = 0
 
@@ -84,7 +84,7 @@ variable "max_write_units" {
 }
 
 variable "warm_read_units" {
-  description = "Read units a second that each of the two tables can take at once."
+  description = "Read units a second that the events and log tables take from the start, each."
   type        = number
   default     = 12000
 
@@ -95,7 +95,7 @@ variable "warm_read_units" {
 }
 
 variable "warm_write_units" {
-  description = "Write units a second that each of the two tables can take at once."
+  description = "Write units a second that the events and log tables take from the start, each."
   type        = number
   default     = 4000
 
@@ -106,7 +106,7 @@ variable "warm_write_units" {
 }
 
 variable "log_scope" {
-  description = "Whose events a log holds - those of all tenants (table), or of one (tenant)."
+  description = "table for one log with the events of all tenants, tenant for a log per tenant."
   type        = string
   default     = "table"
 
@@ -117,7 +117,7 @@ variable "log_scope" {
 }
 
 variable "replication" {
-  description = "For global tables - replica in a Region that only reads events, strong where the tables have multi-Region strong consistency."
+  description = "For global tables - replica in a Region that only reads events, strong if the tables have multi-Region strong consistency."
   type        = string
   default     = "none"
 
@@ -139,7 +139,7 @@ variable "code_bucket" {
 }
 
 variable "code_key" {
-  description = "Key of the zip, which holds your code, dynamo_es and its dependencies."
+  description = "Key of the zip in the bucket. It contains your code, dynamo_es and its dependencies."
   type        = string
   default     = "projection.zip"
 }
@@ -167,7 +167,7 @@ variable "architecture" {
 }
 
 variable "sequencer_window_seconds" {
-  description = "Seconds for which Lambda gathers records for a batch."
+  description = "Most seconds that Lambda waits to fill a batch."
   type        = number
   default     = 1
 
@@ -183,7 +183,7 @@ variable "sequencer_window_seconds" {
 }
 
 variable "transport" {
-  description = "How requests travel. \"lean\" starts in two thirds of the CPU time, with less memory."
+  description = "How requests are sent. \"lean\" starts in two thirds of the CPU time, with less memory."
   type        = string
   default     = "default"
 
@@ -194,7 +194,7 @@ variable "transport" {
 }
 
 variable "sequencer_memory_size" {
-  description = "Megabytes of memory of the function."
+  description = "Memory of the function, in megabytes."
   type        = number
   default     = 512
 
@@ -226,7 +226,7 @@ variable "sequencer_timeout" {
 }
 
 variable "sequencer_batch_size" {
-  description = "Most records of a batch. A page of the log holds a hundred commits."
+  description = "Most records in a batch. A page of the log holds up to a hundred commits."
   type        = number
   default     = 100
 
@@ -242,19 +242,19 @@ variable "sequencer_batch_size" {
 }
 
 variable "sequencer_layers" {
-  description = "ARNs of at most five layers, with commas between them; empty for none."
+  description = "ARNs of at most five layers, separated by commas; empty for none."
   type        = string
   default     = ""
 }
 
 variable "subnet_ids" {
-  description = "Ids of subnets of a VPC that the function runs in, with commas between them; empty for no VPC. They need a way to DynamoDB, such as a gateway endpoint."
+  description = "Ids of the VPC subnets that the function runs in, separated by commas; empty for no VPC. The subnets need a route to DynamoDB, such as a gateway endpoint."
   type        = string
   default     = ""
 }
 
 variable "security_group_ids" {
-  description = "Ids of the function's security groups in the VPC, with commas between them."
+  description = "Ids of the function's security groups in the VPC, separated by commas."
   type        = string
   default     = ""
 }
@@ -293,7 +293,7 @@ variable "log_format" {
 }
 
 variable "log_level" {
-  description = "Lowest level of the lines that are logged; it needs the format JSON."
+  description = "Lowest level that is logged. It has an effect only if LogFormat is JSON."
   type        = string
   default     = "INFO"
 
@@ -315,7 +315,7 @@ variable "log_retention_days" {
 }
 
 variable "sequencer_concurrency" {
-  description = "Most calls at once. 0 reserves nothing, for an account whose limit is too low for a reserve. With a log of each tenant, more calls write more logs at once."
+  description = "Most concurrent calls. 0 reserves none, for accounts whose limit is too low. If each tenant has a log, more calls write more logs at once."
   type        = number
   default     = 1
 
@@ -348,7 +348,7 @@ variable "outbox_target_arn" {
 }
 
 variable "outbox_source" {
-  description = "Source of the events on a bus; must not begin with aws."
+  description = "Source of the events on an event bus. It must not begin with aws."
   type        = string
   default     = "dynamo_es"
 
@@ -359,7 +359,7 @@ variable "outbox_source" {
 }
 
 variable "outbox_name" {
-  description = "Name of the outbox. Each name has a position of its own: give each target another one."
+  description = "Name of the outbox. Each name has its own position: give each target a different name."
   type        = string
   default     = "outbox"
 
@@ -370,7 +370,7 @@ variable "outbox_name" {
 }
 
 variable "outbox_hours" {
-  description = "Hours for which an event is tried again; then it waits for `dynamo-es outbox retry`."
+  description = "Hours for which a failed event is retried. Then it waits for `dynamo-es outbox retry`."
   type        = number
   default     = 24
 
@@ -381,7 +381,7 @@ variable "outbox_hours" {
 }
 
 variable "outbox_attempts" {
-  description = "Most tries of an event; empty for as many as the hours allow."
+  description = "Most attempts to publish an event; empty for as many as Hours allows."
   type        = string
   default     = ""
 
@@ -392,7 +392,7 @@ variable "outbox_attempts" {
 }
 
 variable "outbox_window_seconds" {
-  description = "Seconds for which Lambda gathers records for a batch."
+  description = "Most seconds that Lambda waits to fill a batch."
   type        = number
   default     = 1
 
@@ -408,7 +408,7 @@ variable "outbox_window_seconds" {
 }
 
 variable "outbox_memory_size" {
-  description = "Megabytes of memory of the function."
+  description = "Memory of the function, in megabytes."
   type        = number
   default     = 512
 
@@ -440,7 +440,7 @@ variable "outbox_timeout" {
 }
 
 variable "outbox_batch_size" {
-  description = "Most records of a batch."
+  description = "Most records in a batch."
   type        = number
   default     = 100
 
@@ -456,7 +456,7 @@ variable "outbox_batch_size" {
 }
 
 variable "outbox_layers" {
-  description = "ARNs of at most five layers, with commas between them; empty for none."
+  description = "ARNs of at most five layers, separated by commas; empty for none."
   type        = string
   default     = ""
 }
@@ -495,7 +495,7 @@ variable "read_model_handler" {
 }
 
 variable "read_model_source" {
-  description = "Table whose stream starts the function - events, or log for the total order."
+  description = "Table whose stream calls the function - events, or log for the total order."
   type        = string
   default     = "events"
 
@@ -517,7 +517,7 @@ variable "read_model_policy_arn" {
 }
 
 variable "read_model_table" {
-  description = "Your read model's table. Your handler finds the text in the variable READ_MODEL_TABLE."
+  description = "Your read model's table. The variable READ_MODEL_TABLE passes this text to your handler."
   type        = string
   default     = ""
 
@@ -528,7 +528,7 @@ variable "read_model_table" {
 }
 
 variable "read_model_window_seconds" {
-  description = "Seconds for which Lambda gathers records for a batch."
+  description = "Most seconds that Lambda waits to fill a batch."
   type        = number
   default     = 1
 
@@ -544,7 +544,7 @@ variable "read_model_window_seconds" {
 }
 
 variable "read_model_memory_size" {
-  description = "Megabytes of memory of the function."
+  description = "Memory of the function, in megabytes."
   type        = number
   default     = 512
 
@@ -576,7 +576,7 @@ variable "read_model_timeout" {
 }
 
 variable "read_model_batch_size" {
-  description = "Most records of a batch."
+  description = "Most records in a batch."
   type        = number
   default     = 100
 
@@ -592,7 +592,7 @@ variable "read_model_batch_size" {
 }
 
 variable "read_model_layers" {
-  description = "ARNs of at most five layers, with commas between them; empty for none."
+  description = "ARNs of at most five layers, separated by commas; empty for none."
   type        = string
   default     = ""
 }
@@ -609,13 +609,13 @@ variable "read_model_extra_policy_arn" {
 }
 
 variable "read_model_upkeep" {
-  description = "Whether schedules call the handler - each minute to go on with work that it had no time for and to write metrics, and less often to retry parked streams. Turn it off for a handler of your own."
+  description = "Whether schedules call the handler - each minute to continue unfinished work and write metrics, and less often to retry parked streams. Turn it off if dynamo_es did not make your handler."
   type        = bool
   default     = true
 }
 
 variable "read_model_retry_parked_minutes" {
-  description = "Minutes between two retries of parked streams."
+  description = "Minutes between retries of parked streams."
   type        = number
   default     = 15
 
@@ -626,7 +626,7 @@ variable "read_model_retry_parked_minutes" {
 }
 
 variable "conflicts_per_minute" {
-  description = "Number of refused conditional writes that is normal here, such as conflicting appends."
+  description = "Refused conditional writes a minute, such as conflicting appends, that are normal here."
   type        = number
   default     = 100
 

@@ -222,7 +222,10 @@ BAD = {
     "a false null": (lambda own, _: [item(own, {"NULL": False})], "of the kind NULL"),
     "a truth of 1": (lambda own, _: [item(own, {"BOOL": 1})], "of the kind BOOL"),
     "an empty set": (lambda own, _: [item(own, {"SS": []})], "or is empty"),
-    "a set with an repeated entry": (lambda own, _: [item(own, {"SS": ["a", "a"]})], "repeated entry"),
+    "a set with a repeated entry": (
+        lambda own, _: [item(own, {"SS": ["a", "a"]})],
+        "repeated entry",
+    ),
     "a wrong value in a list": (
         lambda own, _: [item(own, {"L": [{"S": "a"}, 7]})],
         r"Item\['v'\]\[1\] that is not an attribute value",

@@ -238,7 +238,7 @@ def test_a_commit_inside_another_one_is_a_fault(emulator, stream):
     emulator.client.put_item(TableName="events", Item=outer)
     emulator.sequence(*hints_of([outer]))
     emulator.client.put_item(TableName="events", Item=inner)
-    assert "another commit has those versions" in the_fault(emulator)
+    assert "Another commit has those versions" in the_fault(emulator)
 
 
 @pytest.mark.parametrize(

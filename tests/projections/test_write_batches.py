@@ -162,7 +162,10 @@ def test_numbers_of_38_digits_are_neither_rounded_nor_mixed_up():
         (lambda: Writes().add("b", KEY, {"x": cast("Any", "1")}), "add takes an int or a Decimal"),
         (lambda: batch().add(1, Writes().delete("log", KEY)), "a table of the store"),
         (lambda: batch().add(1, "text"), "must be a list of writes"),
-        (lambda: batch().add(1, [{"Update": UPDATE}] * 2), "Two writes of one event go to the same"),
+        (
+            lambda: batch().add(1, [{"Update": UPDATE}] * 2),
+            "Two writes of one event go to the same",
+        ),
         (
             lambda: batch().add(1, Writes().put("b", KEY, {"x": "a"}).add("b", KEY, {"x": 1})),
             "cannot add to 'x'",

@@ -192,7 +192,7 @@ class _Repair:
         self._before: dict[Tables, list[SetAside]] = {}
 
     def begin(self) -> int:
-        """Repair the newest pages, and list commits set aside; return the number of removed ones."""
+        """Repair the newest pages, and read the commits set aside; return how many were removed."""
         removed = 0
         for tables in everywhere(self.gateway, self._logs):
             if self._only not in {None, tables}:

@@ -148,7 +148,7 @@ class StreamPoller:
 
         Raises:
             ConfigurationError: the events table has no stream, or one without new images.
-            InvalidSubscriptionError: ``stop`` is not an event.
+            InvalidSubscriptionError: ``stop`` lacks ``is_set`` or ``wait``.
             ServiceError: AWS refused or did not answer. Nothing is lost: call again.
         """
         total, quiet = Polled(), 0
@@ -187,7 +187,7 @@ class StreamPoller:
 
         Raises:
             ConfigurationError: the events table has no stream, or one without new images.
-            InvalidSubscriptionError: ``stop`` is not an event.
+            InvalidSubscriptionError: ``stop`` lacks ``is_set`` or ``wait``.
             CredentialsError: AWS credentials are missing or wrong.
             TableNotFoundError: a table is missing.
         """

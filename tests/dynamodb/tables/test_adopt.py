@@ -120,7 +120,8 @@ def test_events_and_log_of_different_moments_are_warned_of(client, config, log, 
     described: Any = _Described(client, moments)
     warnings = plan_adoption(described, config).warnings
     assert [
-        warning.startswith("Events and log were restored to different times") for warning in warnings
+        warning.startswith("Events and log were restored to different times")
+        for warning in warnings
     ] == [True] * torn
 
 
