@@ -1,4 +1,4 @@
-"""CPU time of an append beside that of a bare ``put_item`` of the same item."""
+"""Measures the CPU time of an append against that of a bare ``put_item`` of the same item."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _SPARED_CODING: Final = "append, compressed and JSON before"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found for one size of commits.
+    """The measurements for one size of commits.
 
     Attributes:
         samples: CPU times.
         units: write units of the item.
-        text_units: what they would be without compression; None where there is none.
+        text_units: its write units without compression; None if the item is not compressed.
     """
 
     samples: Samples
@@ -62,7 +62,7 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale) -> dict[int, Found]:
-    """Return CPU times by events of a commit."""
+    """Return the measurements by number of events in a commit."""
     config = replace(engine.config, report_capacity=False, endpoint_url=None)
     clients = {
         _OURS: make_client(config),
@@ -132,9 +132,9 @@ def _measure(
 def spared(
     append: Callable[[], None], module: ModuleType, stand_ins: dict[str, Any]
 ) -> Callable[[], None]:
-    """Return an append that is spared a part of its work: what is left tells what it takes.
+    """Return an append without a part of its work, so that the difference is the cost of the part.
 
-    Timed by itself, zlib takes half of what it takes in an append, where the caches are cold.
+    Timed by itself, zlib takes half the time that it takes in an append, where the caches are cold.
     """
     originals = {name: getattr(module, name) for name in stand_ins}
 
@@ -153,14 +153,14 @@ def spared(
 
 def _user_agent_remark() -> str:
     config = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
-    # Of botocore's Config, whose stubs do not have it.
+    # The stubs of botocore's Config do not have this option.
     if getattr(client_config(config), "user_agent", None) is None:
         return ""
     return ", and with a fixed user agent, which botocore would put together for each request"
 
 
 def section(found: Mapping[int, Found]) -> Section:
-    """Return the table of appends."""
+    """Return the section on appends."""
     rows = [
         [
             f"{size}, compressed" if one.text_units else str(size),

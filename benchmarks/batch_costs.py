@@ -1,4 +1,4 @@
-"""What batches cost: appends to many streams, an import, the deletion of a long stream."""
+"""Measures the cost of batches: appends to many streams, an import, and a long deletion."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ EVENTS_PER_COMMIT: Final = 3
 LINES: Final = 2_000
 DOOMED: Final = 10_000
 LATENCY: Final = 0.004
-"""Seconds until a request is answered, where latency counts."""
+"""Time in seconds that each request takes where latency is measured."""
 _PAGE: Final = 3_500
-"""Commits of one event in a page of 1 MB."""
+"""Number of commits of one event in a page of 1 MB."""
 _PUTS: Final = 400
 _ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """The measurements.
 
     Attributes:
         streams: number of streams appended to.
         many: cost of appending to them in one call.
         alone: cost of the same appends, one by one.
-        append_cpu: CPU seconds of an append among many, and of a bare put of its item; by round.
-        import_cpu: CPU seconds of an event of an import, and of a bare put of its item; by round.
-        imported: number of events imported.
-        deletion: seconds to delete a stream.
-        doomed: number of its commits.
+        append_cpu: for each round, CPU seconds of an append among many and of a bare put.
+        import_cpu: for each round, CPU seconds of an imported event and of a bare put.
+        imported: number of imported events.
+        deletion: seconds that the deletion of a stream takes.
+        doomed: number of commits of that stream.
     """
 
     streams: int
@@ -72,12 +72,12 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale, doomed: int = DOOMED, rounds: int = _ROUNDS) -> Found:
-    """Return the costs; the CPU times with replies made here, so that no engine is in the way."""
+    """Measure the costs. For CPU times, this process makes up the replies instead of the engine."""
     streams = min(STREAMS, scale.history_events)
     config = replace(engine.config, report_capacity=False, endpoint_url=None)
     lines = [*_lines(Sample(), LINES)]
-    _import_cpu(config, lines)  # loads what an import needs
-    # As `dynamo-es import` does: the collector leaves alone what is loaded.
+    _import_cpu(config, lines)  # loads the modules of an import
+    # As in `dynamo-es import`, the garbage collector does not scan what is already loaded.
     gc.collect()
     gc.freeze()
     try:
@@ -97,7 +97,7 @@ def measure(engine: Engine, scale: Scale, doomed: int = DOOMED, rounds: int = _R
 
 
 def _append(engine: Engine, streams: int, *, at_once: bool) -> Cost:
-    """Return what it costs to begin streams, in one call or in one for each."""
+    """Return the cost of appends to new streams, in one call or in one for each."""
     meter, sample = ObserverMeter(), Sample()
     backend = DynamoBackend(engine.config, engine.connect(), meter.reports.append)
     appends = [*_appends(sample, streams, EVENTS_PER_COMMIT)]
@@ -117,7 +117,7 @@ def _appends(sample: Sample, streams: int, size: int) -> Iterator[StreamAppend]:
 
 
 def _lines(sample: Sample, events: int) -> Iterator[bytes]:
-    """Yield lines of a history, each of another stream than the one before."""
+    """Yield lines of a history, each of a different stream than the line before."""
     for event in sample.take(events):
         tenant, _, name = event.stream.partition("/")
         line = {"tenant": tenant, "category": "file", "stream": name, "type": event.name}
@@ -156,14 +156,14 @@ def _bare_put(config: DynamoConfig) -> float:
 
 
 def _cpu(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of some work, of all threads."""
+    """Return the CPU seconds of some work, in all threads."""
     begin = time.process_time()
     work()
     return time.process_time() - begin
 
 
 def _deletion(config: DynamoConfig, doomed: int) -> float:
-    """Return the seconds that the deletion of a stream of so many commits takes."""
+    """Return the seconds that the deletion of a stream with ``doomed`` commits takes."""
     stream = StreamId()
     client = _answered(make_client(config), _survey(stream, doomed), LATENCY)
     storage = DynamoBackend(config, client).storage
@@ -173,7 +173,7 @@ def _deletion(config: DynamoConfig, doomed: int) -> float:
 
 
 def _survey(stream: StreamId, commits: int) -> Iterator[bytes]:
-    """Yield the pages of a stream with commits of one event, from the newest down."""
+    """Yield the pages of a stream with commits of one event, newest first."""
     key = {"S": stream_key(tenant_prefix(""), stream)}
     for top in range(commits, 0, -_PAGE):
         items = [
@@ -194,7 +194,7 @@ def _survey(stream: StreamId, commits: int) -> Iterator[bytes]:
 def _answered(
     client: DynamoDBClient, pages: Iterable[bytes] = (), seconds: float = 0.0
 ) -> DynamoDBClient:
-    """Answer every request of a client after so many seconds: each write succeeds."""
+    """Let a client's requests be answered after ``seconds``, with success for each write."""
     following = iter(pages)
 
     def answer(request: Any, **_: Any) -> AWSResponse:
@@ -211,7 +211,7 @@ def _answered(
         headers["x-amz-crc32"] = str(crc32(body))
         return AWSResponse(request.url, 200, headers, _Raw(body))  # type: ignore[arg-type]
 
-    # A handler that returns a reply takes the place of the connection; the stubs do not know.
+    # If a handler returns a reply, botocore sends no request; the stubs do not know this.
     client.meta.events.register("before-send.dynamodb", answer)  # type: ignore[arg-type]
     return client
 
@@ -222,7 +222,7 @@ class _Raw(BytesIO):
 
 
 def section(found: Found) -> Section:
-    """Return the tables."""
+    """Return the section on batches."""
     appended, imported = (
         (median(ours for ours, _ in timed), median(ours / bare for ours, bare in timed))
         for timed in (found.append_cpu, found.import_cpu)

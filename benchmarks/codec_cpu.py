@@ -1,4 +1,4 @@
-"""CPU time of coding alone: events to an item and back."""
+"""Measures the CPU time of encoding events into an item, and of decoding it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _deserialize = TypeDeserializer().deserialize
 
 
 def measure(scale: Scale) -> dict[int, Samples]:
-    """Return CPU times by events of a commit."""
+    """Return CPU times by number of events in a commit."""
     return {size: _measure(size, scale) for size in COMMIT_SIZES}
 
 
@@ -67,7 +67,7 @@ def _measure(size: int, scale: Scale) -> Samples:
 
 
 def section(found: Mapping[int, Samples]) -> Section:
-    """Return the table of coding."""
+    """Return the section on encoding and decoding."""
     rows = [
         [text, *(f"{one.seconds(step) * 1e6 / size:.1f}" for size, one in found.items())]
         for step, text in _STEPS.items()

@@ -1,4 +1,4 @@
-"""eventsourcing-dynamodb, installed into an environment of its own and run by its driver."""
+"""Installs eventsourcing-dynamodb into a separate environment, and runs its driver."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ REQUIREMENT: Final = "eventsourcing-dynamodb==0.1.0"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the driver found.
+    """The results of the driver.
 
     Attributes:
-        versions: of the packages, by name.
+        versions: versions of the packages, by name.
         operations: costs by operation.
-        histories: costs of writing and reading a history, by size of commits.
-        snapshot_replaces_event: whether a snapshot loses the event of its version.
+        histories: costs of writing and of reading a history, by size of commits.
+        snapshot_replaces_event: whether a snapshot overwrites the event of its version.
     """
 
     versions: Mapping[str, str]
@@ -39,7 +39,7 @@ class Found:
     snapshot_replaces_event: bool
 
     def remark(self) -> str:
-        """Return what is to be said of it beside its figures."""
+        """Return a text that explains its figures."""
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         text = (
             f"{NAME} ran in an environment of its own ({versions}), through its application "
@@ -57,10 +57,10 @@ class Found:
 
 
 def run(engine: Engine, events: int) -> Found:
-    """Install it if need be, and run the workload on it.
+    """Install the package if needed, and run the workload on it.
 
     Raises:
-        NotRunError: it does not install or run here.
+        NotRunError: the package cannot be installed or run here, or the engine is in this process.
     """
     if engine.endpoint_url is None:
         raise NotRunError(f"{NAME} was not run: the engine is in this process, out of its reach.")

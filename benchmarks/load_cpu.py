@@ -1,4 +1,4 @@
-"""CPU time of a load beside that of a bare ``query`` of one-event items."""
+"""Measures the CPU time of a load against that of a bare ``query`` of one-event items."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 EVENTS_PER_COMMIT: Final = 10
 TIMES_FASTER: Final = {"no context": 8, "context of two ids": 7}
-"""The goals: how many times as fast as the bare query a load is."""
+"""By kind of events, the goal: how many times as fast as the bare query a load is."""
 _OURS: Final = "fetch_events"
 _BARE: Final = "query"
 _UNCHECKED: Final = "query, no validation"
@@ -57,14 +57,14 @@ _deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found for one kind of events.
+    """The measurements for one kind of events.
 
     Attributes:
-        kind: what is special about them, in words.
-        events: how many were loaded.
+        kind: description of the kind.
+        events: number of loaded events.
         samples: CPU times.
-        requests: of dynamo_es and of the bare client.
-        reply_bytes: likewise, of all replies' bodies.
+        requests: number of requests of dynamo_es and of the bare client.
+        reply_bytes: size of all reply bodies, of dynamo_es and of the bare client.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale) -> list[Found]:
-    """Return CPU times of loading the same events from both layouts."""
+    """Measure loads of the same events from both layouts."""
     events = Sample().take(scale.loaded_events)
     plain, with_ids = TIMES_FASTER
     return [
@@ -120,7 +120,7 @@ def _measure(engine: Engine, scale: Scale, kind: str, events: list[SampleEvent])
 
 
 def record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[Reply]:
-    """Append events to a stream of its own, and return the replies to a load."""
+    """Append events to a new stream, and return the replies to a load."""
     stream = stream_id(name)
     client = engine.connect()
     storage = DynamoBackend(replace(engine.config, report_capacity=False), client).storage
@@ -133,7 +133,7 @@ def record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[Re
 
 
 def record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[str, list[Reply]]:
-    """Put an item per event, and return their table and the replies to a query."""
+    """Put an item per event; return their table and the replies to a query."""
     client = engine.connect()
     table = engine.layout_table()
     items = [event_item(name, number, event) for number, event in enumerate(events, 1)]
@@ -146,12 +146,12 @@ def record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[s
 
 
 def fetch(storage: StorageStrategy, name: str, number: int) -> None:
-    """Load a stream of so many events."""
+    """Load a stream, and check that it has ``number`` events."""
     _check(len(storage.fetch_events(stream_id(name))), number)
 
 
 def _read_pages(client: DynamoDBClient, table: str, name: str) -> list[Item]:
-    """Send the requests of a load of dynamo_es, and leave the items as botocore gives them."""
+    """Send the requests of a load of dynamo_es; return the items as botocore parses them."""
     steps = _pages(table, name)
     request = next(steps)
     while True:
@@ -176,7 +176,7 @@ def _pages(table: str, name: str) -> Generator[Request, Response, list[Item]]:
 
 
 def _row(event: RawEvent) -> list[Any]:
-    """Return what a commit stores of an event."""
+    """Return the row that a commit stores for an event."""
     return [event.uuid.hex, event.created_at.isoformat(), event.name, event.data, event.context]
 
 
@@ -189,7 +189,7 @@ def _querying(
 
 
 def query(client: DynamoDBClient, table: str, name: str, number: int) -> None:
-    """Query so many items of one event, and turn them into Python's values."""
+    """Query ``number`` items of one event each, and convert them to Python values."""
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "stream_key = :key",
@@ -213,7 +213,7 @@ def _check(found: int, wanted: int) -> None:
 
 
 def section(found: Sequence[Found]) -> Section:
-    """Return the tables of loads."""
+    """Return the section on loads."""
     how = (
         f"{found[0].events:,} events of the sample in one stream; timed like the append, with the "
         f"engine's own replies. `fetch_events` reads commits of {EVENTS_PER_COMMIT} and returns "

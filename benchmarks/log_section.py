@@ -1,4 +1,4 @@
-"""The log's figures, as the page shows them."""
+"""Writes the page's section on the cost of the log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def section(found: Found, *, given: bool = False) -> Section:
-    """Return the tables.
+    """Return the section on the cost of the log.
 
     Args:
-        found: what was measured.
-        given: whether the history is another one than that of the package.
+        found: the measurements.
+        given: whether the history is not the sample of the package.
     """
     history = (
         "a history given to the command" if given else "the history that comes with the package"

@@ -1,4 +1,4 @@
-"""Requests and units of every operation, beside the usual ways to do the same."""
+"""Measures the requests and units of every operation, against the usual layouts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PER_EVENT: Final = "item per event, unchecked"
 
 
 def measure(engine: Engine) -> dict[str, dict[str, Cost]]:
-    """Return the costs of each operation, by way of doing it and by operation."""
+    """Return the cost of each operation, by layout and by operation."""
     return {
         OURS: run_operations(Ours(engine.config, engine.connect())),
         TEXTBOOK: run_operations(Textbook(engine.connect(), engine.layout_table())),
@@ -45,7 +45,7 @@ def measure(engine: Engine) -> dict[str, dict[str, Cost]]:
 
 
 def budget() -> dict[str, tuple[int, float, float]]:
-    """Return requests, write units and read units that each operation may take."""
+    """Return the limits of each operation: requests, write units and read units."""
     sample = Sample()
     limits: dict[str, tuple[int, float, float]] = {}
     size = EVENTS_PER_COMMIT
@@ -84,14 +84,14 @@ def _load_budget() -> dict[str, tuple[int, float, float]]:
 
 
 def sample_after(skipped: int, number: int) -> list[SampleEvent]:
-    """Return events of the sample after so many."""
+    """Return ``number`` events of the sample after the first ``skipped``."""
     sample = Sample()
     sample.take(skipped)
     return sample.take(number)
 
 
 def section(costs: Mapping[str, Mapping[str, Cost]], remarks: Sequence[str]) -> Section:
-    """Return the table, with the budget beside the figures."""
+    """Return the section on operations, with the budget."""
     limits = budget()
     rows = []
     exceeded = 0

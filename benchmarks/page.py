@@ -1,4 +1,4 @@
-"""The page ``docs/explanation/benchmarks.md``, made of what was measured."""
+"""Writes the page ``docs/explanation/benchmarks.md``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME: Final = "benchmarks"
 
 
 def write_page(sections: Sequence[Section], engine: str, folder: Path) -> Path:
-    """Write page and plots into a folder, and return the page's path."""
+    """Write the page and its plots into a folder, and return the page's path."""
     from benchmarks.plots import draw
 
     plots = folder / NAME

@@ -1,4 +1,4 @@
-"""Appends and loads at streams of growing length: the one is flat, the other is not."""
+"""Measures the cost of appends and loads by the length of the stream."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _LOADS: Final = 3
 
 @dataclass(slots=True)
 class AtLength:
-    """What was found for streams of one length.
+    """The measurements for streams of one length.
 
     Attributes:
-        append: cost of an append of 3 events, the head remembered.
-        append_seconds: its CPU times.
-        cold: cost of an append by a process that never saw the stream.
+        append: cost of an append of 3 events by a process that remembers the head.
+        append_seconds: CPU times of that append.
+        cold: cost of an append by a process that has never read the stream.
         load: cost of loading all events.
-        load_seconds: CPU time of that.
+        load_seconds: CPU time of that load.
         snapshot_load: cost of loading a snapshot and the events of 10 commits after it.
-        snapshot_seconds: CPU time of that.
+        snapshot_seconds: CPU time of that load.
     """
 
     append: Cost
@@ -46,7 +46,7 @@ class AtLength:
 
 
 def measure(engine: Engine, lengths: Sequence[int], rounds: int) -> dict[int, AtLength]:
-    """Return costs and times by the length of the stream."""
+    """Return the measurements by length of the stream."""
     store = Ours(engine.config, engine.connect())
     sample = Sample()
     for length in lengths:
@@ -98,7 +98,7 @@ def _stream(length: int) -> str:
 
 
 def section(found: Mapping[int, AtLength]) -> Section:
-    """Return the table of lengths."""
+    """Return the section on the length of streams."""
     rows = [
         [
             f"{length:,}",

@@ -1,4 +1,4 @@
-"""Threads that append through one client, each to a stream of its own."""
+"""Measures threads that append with one client, each to its own stream."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _numbers = count()
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Appends and bare puts a second, of each round."""
+    """The numbers of appends and of bare puts per second in each round."""
 
     appends: list[float]
     puts: list[float]
@@ -93,7 +93,7 @@ def _rate(work: Callable[[], Iterator[None]], threads: int, seconds: float) -> f
 
 
 def section(found: Mapping[int, Rates], seconds: float) -> Section:
-    """Return the table of threads."""
+    """Return the section on threads."""
     rows = [
         [
             str(threads),

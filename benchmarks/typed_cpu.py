@@ -1,4 +1,4 @@
-"""CPU time of typed events beside that of the storage below them."""
+"""Measures the CPU time of typed events against that of raw ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STREAM: Final = stream_id("typed")
 
 
 class FileChanged(Event):
-    """A small event: what a commit did to a file."""
+    """A small event: the change of a file by a Git commit."""
 
     __event_name__ = "benchmark.file-changed"
 
@@ -42,11 +42,11 @@ class FileChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """The measurements.
 
     Attributes:
-        events: how many were loaded.
-        loads: CPU times of loading all of them.
+        events: number of loaded events.
+        loads: CPU times of loading all events.
         appends: CPU times of appending a commit.
     """
 
@@ -56,7 +56,7 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale) -> Found:
-    """Return CPU times of typed loads and appends, and of the same without types."""
+    """Measure loads and appends of typed events, and the same of raw ones."""
     number = scale.loaded_events
     events = [FileChanged.model_validate(event.data) for event in Sample().take(number)]
     config = replace(engine.config, report_capacity=False)
@@ -69,7 +69,7 @@ def measure(engine: Engine, scale: Scale) -> Found:
     with recorded(client) as loaded:
         found = store.load_stream(_STREAM)
     if [one.event for one in found] != events:
-        raise RuntimeError("what was loaded is not what was appended")
+        raise RuntimeError("The loaded events are not the appended ones.")
     with recorded(client) as appended:
         store.append(*events[:EVENTS_PER_COMMIT], stream_id=_STREAM, expected_version=number)
 
@@ -99,7 +99,7 @@ def measure(engine: Engine, scale: Scale) -> Found:
 
 
 def section(found: Found) -> Section:
-    """Return the table of typed events."""
+    """Return the section on typed events."""
     load, append = found.loads.ratio(_TYPED, _RAW), found.appends.ratio(_APPEND, _APPEND_RAW)
     how = (
         f"Events of a pydantic class with four fields, in commits of {EVENTS_PER_COMMIT}; timed "

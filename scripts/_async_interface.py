@@ -19,14 +19,14 @@ PACKAGE = ROOT / "dynamo_es" / "aio"
 MOST_ARGUMENTS = 6
 
 HANDLERS = frozenset({"handler", "publisher", "read_model"})
-"""Parameters with functions of users that threads call, unless they are coroutine functions."""
+"""Parameters for user functions that are called in threads, unless they are coroutine functions."""
 FUNCTIONS = frozenset({"decide", "listener", "on_progress"})
-"""Parameters with functions of users that are called where the library calls them."""
+"""Parameters for user functions that the library calls directly, in its own thread."""
 DECIDES = {
     "transact": ("Callable[[TAggregate], Awaitable[R]]", "Callable[[TAggregate], R]"),
     "transact_all": ("Callable[..., Awaitable[R]]", "Callable[..., R]"),
 }
-"""By method, the two kinds of ``decide``, each with an overload of its own."""
+"""By method, the two types of ``decide``, each of which gets its own overload."""
 TYPES = {
     "Listener": "Listener | AsyncListener",
     **{kinds[1]: " | ".join(kinds) for kinds in DECIDES.values()},
@@ -35,7 +35,7 @@ TYPES = {
     "Handler": "Handler | AsyncProjector",
 }
 WORKERS = ("dynamo_es.projections", "dynamo_es.outbox", "dynamo_es.boundaries.indexing")
-"""Beginnings of the modules of workers, where an ``Event`` is what stops one."""
+"""Prefixes of the modules of workers, where an ``Event`` stops a worker."""
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
     ("Run in a thread within the context: ``with", "Run in a task: ``async with"),
@@ -50,24 +50,24 @@ TEXTS = (
         "or ``stop`` is not an\n                ``asyncio.Event``",
     ),
 )
-"""Texts of docstrings that differ."""
+"""Replacements in docstrings. A text that no docstring has any more is not noticed."""
 
 
 @dataclass(frozen=True)
 class Wrapped:
-    """An asynchronous class.
+    """Describes an asynchronous class to write.
 
     Attributes:
         name: its name.
-        of: module and name of the synchronous class.
+        of: module and name of the synchronous class that it wraps.
         doc: its docstring.
-        plain: members that send nothing, so that they need no await.
-        left_out: members that it does not have.
-        bases: its base classes, as they are written.
-        by_hand: members of its bases.
-        imports: lines of imports that the bases need.
-        of_aggregates: whether the class is one of aggregates of a kind.
-        module: its module; empty: of its name, in `dynamo_es.aio`.
+        plain: members that send no requests, so they are not coroutine functions.
+        left_out: members of the synchronous class that it does not get.
+        bases: source text of its base classes.
+        by_hand: members that its bases already have.
+        imports: import lines that the bases need.
+        of_aggregates: whether the class is generic in the aggregate.
+        module: its module; empty for the module of `dynamo_es.aio` that its name gives.
     """
 
     name: str
@@ -291,7 +291,7 @@ def formatted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Member:
-    """A public member of a class: its definitions (several if it is overloaded), and its module."""
+    """A public member of a class: its definitions (several with overloads), and its module."""
 
     name: str
     nodes: list[ast.FunctionDef]
@@ -330,7 +330,7 @@ def members_of(one: Wrapped) -> list[Member]:
 
 
 def origin(name: str, module: str) -> tuple[str, str] | None:  # noqa: C901 - one branch for each way
-    """Return the import line of a name in a module, and whether it is one of types only."""
+    """Return a name of a module with the line that imports it; None if the module lacks it."""
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
@@ -428,7 +428,7 @@ def module_of(one: Wrapped) -> str:
 
 
 def written(member: Member, module: Module) -> list[str]:  # noqa: C901 - one branch for each kind
-    """Return the lines of the asynchronous form of a member."""
+    """Return the source lines of the asynchronous form of a member."""
     node, one = member.last, module.one
     returns = module.type_of(node.returns, member.module)
     wrapped = RESULTS.get(returns)
@@ -499,7 +499,7 @@ def over(value: str, returns: str, wrapped: Wrapped | None) -> str:
 
 
 def form(returns: str, member: Member, one: Wrapped) -> tuple[str, str]:
-    """Return the keyword of a member, and the type of its result."""
+    """Return ``def`` or ``async def`` for a member, and the type of its result."""
     if member.decorated("contextmanager"):
         return "def", "AbstractAsyncContextManager[Self]"
     if returns.startswith("Iterator["):

@@ -151,7 +151,7 @@ def kind_of(item) -> str:  # noqa: C901, PLR0911 - one for each kind
     if words[-1] == "parked":
         return "consumer that set something aside"
     if key == "outbox":
-        return "cursor of an outbox" if place == "cursor" else "outbox entry"
+        return "cursor of an outbox" if place == "cursor" else "entry of an outbox"
     return WORDS[key]
 
 

@@ -183,7 +183,7 @@ def test_at_the_end_the_place_is_saved_and_if_not_that_is_no_failure(emulator, c
     monkeypatch.setattr(poller._rounds, "save", save)
     monkeypatch.setattr("dynamo_es.dynamodb.table_stream.rounds.SAVE_EVERY", 1e9)
     poller.run_forever(threading.Event())
-    assert "were not saved" in caplog.text
+    assert "Could not save the sequencer's places" in caplog.text
 
 
 def test_a_backend_has_one_that_works_beside_it():

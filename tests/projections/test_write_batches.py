@@ -154,8 +154,11 @@ def test_numbers_of_38_digits_are_neither_rounded_nor_mixed_up():
     ("wrong", "says"),
     [
         (lambda: Writes().put("", KEY, {}), "table must be the name of a table"),
-        (lambda: Writes().put("b", {}, {}), "key must be a dict of one attribute or more"),
-        (lambda: Writes().update("b", KEY, {}), "values must be a dict of one attribute or more"),
+        (lambda: Writes().put("b", {}, {}), "key must be a dict with at least one attribute"),
+        (
+            lambda: Writes().update("b", KEY, {}),
+            "values must be a dict with at least one attribute",
+        ),
         (lambda: Writes().put("b", KEY, {"x": 1.5}), "A float must be a Decimal"),
         (lambda: Writes().put("b", KEY, {"id": "b"}), "'id' is in the key and in the values"),
         (lambda: Writes().add("b", KEY, {"x": True}), "add takes an int or a Decimal"),

@@ -35,7 +35,7 @@ _log = logging.getLogger("dynamo_es")
 COLD_PAGE: Final = 8
 """Items of the first page if this process has never seen the stream: 2 read units for most streams.
 
-The page has room for a snapshot and the commits that usually follow it.
+The page fits a snapshot and the commits that usually follow it.
 """
 
 SNAPSHOT_PAGE: Final = 32
