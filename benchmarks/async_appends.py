@@ -84,9 +84,9 @@ def measure(scale: Scale) -> Found:
 def section(found: Found) -> Section:
     """Return the section on asynchronous appends."""
     how = (
-        f"{AT_ONCE} appends at once, each of one typed event to a stream of its own, in one "
-        f"process, over TLS to a server that answers after {MILLISECONDS} ms. boto3 puts items of "
-        f"that size in {AT_ONCE} threads. Then appends begin at even distances at half the rate; "
+        f"One process runs {AT_ONCE} appends at once, each of one typed event to its own stream, "
+        f"over TLS to a server that answers after {MILLISECONDS} ms. boto3 puts items of that "
+        f"size in {AT_ONCE} threads. Then appends start at regular intervals, at half the rate; "
         "their 99th percentile is compared with that of requests over bare connections at the "
         "same rate."
     )
@@ -104,7 +104,9 @@ def section(found: Found) -> Section:
     ratio = found.latency / found.server
     goals = [
         Goal("asyncio: CPU of an append, in ms", 1e3 / cpu, 1e3 / LEAST_RATE, f"{cpu:,.0f} a s"),
-        Goal("asyncio: 99th percentile at half load, in the server's", ratio, MOST_LATENCY),
+        Goal(
+            "asyncio: 99th percentile at half load, relative to the server's", ratio, MOST_LATENCY
+        ),
     ]
     remarks = (
         f"At half load, 99 of 100 appends take at most {found.latency * 1e3:.1f} ms; requests over "

@@ -229,13 +229,14 @@ def section(found: Found) -> Section:
     )
     events = found.streams * EVENTS_PER_COMMIT
     how = (
-        f"`insert_many` (which `append_many` calls) begins {found.streams:,} streams with commits "
-        f"of {EVENTS_PER_COMMIT} events, in one call and then one by one. The CPU times are those "
-        "of all threads, with every request answered in the process, beside a bare `put_item` of "
-        "a commit of one event that is answered likewise: an append of one event among "
-        f"{_PUTS}, and an event of an import of {found.imported:,} lines, of which hardly two "
-        f"of a stream are next to each other. The stream to delete has {found.doomed:,} commits, "
-        f"and every request is answered after {LATENCY * 1000:g} ms."
+        f"`insert_many` (which `append_many` calls) appends commits of {EVENTS_PER_COMMIT} "
+        f"events to {found.streams:,} new streams, in one call and then one by one. CPU times "
+        "are those of all threads; the process answers every request itself. They are for an "
+        f"append of one event among {_PUTS}, and for an event of an import of {found.imported:,} "
+        "lines, in which neighbours are hardly ever of the same stream. They are compared with "
+        "a bare `put_item` of a commit with one event, answered in the same way. The stream to "
+        f"delete has {found.doomed:,} commits, and every request is answered after "
+        f"{LATENCY * 1000:g} ms."
     )
     costs = Table(
         ["append", "requests", "write units", "write units an event"],
@@ -264,12 +265,12 @@ def section(found: Found) -> Section:
             exact=True,
         ),
         Goal(
-            "write units of it, in those of the same appends alone",
+            "write units of an append to many streams, relative to the same appends one by one",
             found.many.write_units / found.alone.write_units,
             1.0,
             exact=True,
         ),
-        Goal("CPU of an append among many, in bare puts", appended[1], 0.45),
+        Goal("CPU of an append among many, relative to a bare put", appended[1], 0.45),
         Goal(
             "CPU of an event of an import, in µs",
             imported[0] * 1e6,
@@ -283,8 +284,8 @@ def section(found: Found) -> Section:
         ),
     ]
     remarks = (
-        "The floor of the CPU of an import is that of its requests, of which botocore's part is a "
-        "third: at the end of a history, few streams have lines left, and a request holds only as "
-        "many commits. The floor of the deletion is that of its requests, at four at a time: 0.4 s."
+        "An import takes at least the CPU of its requests, a third of it in botocore: at the "
+        "end of a history, few streams have lines left, and a request has at most one commit of "
+        "each. The deletion takes at least the time of its requests, four at a time: 0.4 s."
     )
     return Section("Batches", how, [costs, times], remarks, goals=goals)

@@ -263,11 +263,12 @@ def measure(engine: Engine, lengths: Sequence[int], rounds: int, *, installs: bo
 
 
 _ABOUT_RIVAL: Final = (
-    "The relational DCB is that of the library `eventsourcing`, which has one for PostgreSQL and "
-    "none for SQLite, on a server of Debian's package on this machine, with its defaults, over a "
-    "socket. It locks the table for each append and looks for matching events in an index of tags, "
-    "so its times do not depend on the length. Its time is elapsed time, the server's included; "
-    "an append waits for the disk. Request times of DynamoDB are not in our CPU times."
+    "The relational DCB is that of the library `eventsourcing`, which supports PostgreSQL but "
+    "not SQLite. The server is Debian's package with its defaults, on this machine, over a "
+    "socket. It locks the table for each append and searches an index of tags for matching "
+    "events, so its times do not depend on the length. Its times are elapsed times, including "
+    "the server's; an append waits for the disk. The CPU times of dynamo_es do not include the "
+    "request times of DynamoDB."
 )
 
 
@@ -323,15 +324,15 @@ def section(found: Found) -> Section:
     if found.rival:
         tables.append(_beside(found))
     how = (
-        f"One boundary that grows: its first {MATCHING} events are about the course that is asked "
-        "for, in commits of their own; the others are about a hundred other courses, in commits of "
+        f"One boundary grows. Its first {MATCHING} events are about the course that is read, "
+        "each in its own commit; the others are about a hundred other courses, in commits of "
         f"{EVENTS_PER_COMMIT}. Each event has two tags and is smaller than 300 bytes. An append "
         "of one event is refused if an unseen event is about the course. A read returns the "
-        f"{MATCHING} events. A warm process has read the boundary; it remembers 8 MB of events. A "
-        "new one has not. The tag index has all events but those of the last appends. A decision "
-        "reads, decides and appends; its model depends on every event, so the tag index does not "
-        f"help, but a saved state does (`snapshot_every={SNAPSHOT_EVERY}`). Prices are on-demand "
-        "prices of us-east-1."
+        f"{MATCHING} events. A warm process has read the boundary, and remembers 8 MB of events; "
+        "a new one has not. The tag index has all events but those of the last appends. A "
+        "decision reads, decides and appends. Its model depends on every event, so the tag "
+        f"index does not help, but a saved state does (`snapshot_every={SNAPSHOT_EVERY}`). "
+        "Prices are the on-demand prices of us-east-1."
     )
     remarks = (
         "The first read of a new process without the index grows with the boundary, and so does "

@@ -103,15 +103,15 @@ def section(found: Found) -> Section:
         ],
     )
     how = (
-        "The price is that of a million events in commits of 3, and of ten loads from a snapshot "
-        "after each append, as in the table of reads; without the snapshots and storage. Bytes are "
-        "those of the items of a whole history, by DynamoDB's rules."
+        "The price is that of a million events in commits of 3, and of ten loads from a "
+        "snapshot after each append, as in the table of reads, but without the snapshots and "
+        "storage. Bytes are those of the items of a whole history, by DynamoDB's rules."
     )
     saved = {
         size: found.sizes["always", size][0] / found.sizes["units", size][0] for size in (3, 10)
     }
     return Section(
-        "What the choices in the configuration save",
+        "What configuration saves",
         how,
         [loads, bytes_an_event],
         f'`compression="always"` stores {saved[3]:.0%} of the bytes in commits of up to 3, and '
@@ -122,6 +122,10 @@ def section(found: Found) -> Section:
                 found.dollars[False],
                 PRICE_LIMIT,
             ),
-            Goal("bytes of a history, always compressed, in part of the other way", saved[3], 0.75),
+            Goal(
+                "bytes of a history with compression always, relative to the default",
+                saved[3],
+                0.75,
+            ),
         ],
     )

@@ -80,9 +80,9 @@ def section(found: Mapping[int, Samples]) -> Section:
         )
     ]
     how = (
-        "µs of CPU per event, by events of the commit; medians of rounds, no client involved; the "
-        "last two rows are ratios, of neighbours. "
-        "Compression sets in where it saves a write unit, here above some five events."
+        "µs of CPU per event, by number of events in the commit: medians of rounds, without a "
+        "client. The last two rows are ratios of neighbours. Compression begins where it saves "
+        "a write unit, here above about five events."
     )
     headers = ["step", *(f"{size} a commit" if size > 1 else "1" for size in found)]
     return Section("Client CPU: coding", how, [Table(headers, rows)])

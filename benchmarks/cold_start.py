@@ -136,12 +136,13 @@ def section(found: Found) -> Section:
         ["`import dynamo_es`, ms", f"{median(found.import_seconds) * 1000:.0f}", NOTHING, NOTHING],
     ]
     how = (
-        "Fresh processes, the two kinds alternately, their bytecode compiled before; medians, and "
-        "the median of the ratios of pairs with quartiles. dynamo_es: from the first line of the "
-        "program until a backend and its client are made and a first append was sent and "
-        "answered, by a replay in the same process. Bare: boto3, pydantic and tenacity imported "
-        "and a client made, nothing sent. The interpreter's own start is in neither. `import "
-        "dynamo_es` is by `python -X importtime`, the standard library's modules included."
+        "New processes of both kinds start alternately, with compiled bytecode. The figures are "
+        "medians, and the median of the ratios of pairs with quartiles. dynamo_es: the time "
+        "from the first line of the program until a backend and its client exist and a replay "
+        "in the same process has answered a first append. Bare: boto3, pydantic and tenacity "
+        "are imported and a client is created, but nothing is sent. Neither includes the start "
+        "of the interpreter. `import dynamo_es` is measured by `python -X importtime`, and "
+        "includes modules of the standard library."
     )
     loads = ", ".join(sorted(found.imported)) or "neither boto3 nor pydantic nor moto"
     return Section(
@@ -150,10 +151,10 @@ def section(found: Found) -> Section:
         [Table(["", "dynamo_es", "bare boto3", "ratio (goal: 1.25)"], rows)],
         f"`import dynamo_es` loads {loads}.",
         goals=[
-            Goal("cold start, ms of CPU, in bare ones", cpu.median, LIMIT),
-            Goal("cold start, ms, in bare ones", wall.median, LIMIT),
+            Goal("cold start, CPU relative to bare boto3", cpu.median, LIMIT),
+            Goal("cold start, time relative to bare boto3", wall.median, LIMIT),
             Goal(
-                "packages of AWS loaded by `import dynamo_es`",
+                "AWS packages that `import dynamo_es` loads",
                 len(found.imported),
                 0,
                 str(len(found.imported)),

@@ -65,10 +65,9 @@ def section(found: Mapping[int, OfSize]) -> Section:
         for size, one in found.items()
     ]
     how = (
-        "One append of so many events of the sample to a new stream. Bytes are the item's, by "
-        "DynamoDB's rules; units are as the engine reports them. Beside it the textbook layout "
-        "(one item per event and one for the stream's version, in a transaction), which carries "
-        "at most 99 events."
+        "Each row is one append to a new stream. Bytes are those of the item, by DynamoDB's "
+        "rules; the engine reports the units. For comparison, the textbook layout (one item per "
+        "event and one for the stream's version, in a transaction) takes at most 99 events."
     )
     headers = [
         "events",

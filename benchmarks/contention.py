@@ -244,18 +244,18 @@ def section(found: Found) -> Section:
     ms = LATENCY * 1000
     crowd = PROCESSES * WRITERS
     how = (
-        f"Writers append events to one boundary, each under a condition of its own: a tag that no "
-        f"other event has. Each request takes {ms:g} ms at least; half of them pass before the "
-        "engine gets it. First one writer appends after itself, then "
-        f"{crowd} at once, in {PROCESSES} processes of {WRITERS} threads: apart, and in groups "
-        "(`group=True`). Write units are those of DynamoDB's rules, counted from the requests: a "
-        "refused put is billed, too. The rate of one writer by its parts is that of the time of "
-        "its requests and of the CPU that it used between them: what a quiet machine shows at "
-        "least. The engine and all writers share the cores of this machine.\n\n"
-        f"Then {offered_load.PROCESSES} processes that know nothing of each other decide, at "
-        "random times of one stretch: each reads what is new, and appends. They run in a time of "
-        f"their own, in which each request takes {ms:g} ms, so these figures do not depend on the "
-        "machine."
+        "Writers append events to one boundary, each under its own condition: a tag that no "
+        f"other event has. Each request takes at least {ms:g} ms; half of it passes before "
+        f"the engine gets the request. First one writer appends alone, then {crowd} at once, "
+        f"in {PROCESSES} processes of {WRITERS} threads: independently, and in groups "
+        "(`group=True`). Write units follow DynamoDB's rules and are counted from the "
+        "requests: a refused put is billed, too. The rate of one writer by its parts is "
+        "computed from the time of its requests and the CPU time between them: an idle "
+        "machine reaches at least this rate. The engine and all writers share the cores of "
+        "this machine.\n\n"
+        f"Then {offered_load.PROCESSES} independent processes decide at random times: each reads "
+        "the new events, and appends. They run in simulated time, in which each request takes "
+        f"{ms:g} ms, so these figures do not depend on the machine."
     )
     return Section(
         "One boundary, many writers", how, [_rates(found), _loads(found)], goals=_goals(found)

@@ -42,16 +42,16 @@ class Found:
         """Return a text that explains its figures."""
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         text = (
-            f"{NAME} ran in an environment of its own ({versions}), through its application "
-            "recorder. It writes every append by `BatchWriteItem`, without a condition: a second "
-            "writer at the same version is not refused, its events replace those of the first. "
-            "Its reads are eventually consistent, which halves their units."
+            f"{NAME} ran in a separate environment ({versions}), by its application recorder. It "
+            "writes every append with `BatchWriteItem`, without a condition: a second writer at "
+            "the same version is not refused, and its events replace those of the first. Its "
+            "reads are eventually consistent, which halves their units."
         )
         if self.snapshot_replaces_event:
             text += (
-                " Its snapshots go into the table of the events, under the same key: the snapshot "
-                "replaced the event of its version (checked in this run), so they are not "
-                "compared."
+                " Its snapshots go into the table of the events, under the same key: the "
+                "snapshot replaced the event of its version (checked in this run), so snapshots "
+                "are not compared."
             )
         return text
 

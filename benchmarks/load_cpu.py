@@ -215,16 +215,17 @@ def _check(found: int, wanted: int) -> None:
 def section(found: Sequence[Found]) -> Section:
     """Return the section on loads."""
     how = (
-        f"{found[0].events:,} events of the sample in one stream; timed like the append, with the "
-        f"engine's own replies. `fetch_events` reads commits of {EVENTS_PER_COMMIT} and returns "
-        "`RawEvent`s. The bare client queries one item per event, its payload a map, and turns "
-        "every attribute into Python by boto3's `TypeDeserializer`, as its resource layer does; "
-        "no events are made of them. Decoding is in the time of both.\n\n"
-        "Measured twice: with the events as they are, and with a context of two ids, for "
-        "correlation and causation, different for each event; one item per event then has eight "
-        "attributes. The last row of each table is a bare client that sends the very requests of "
-        "dynamo_es and gets the very replies, and does nothing with what botocore makes of them: "
-        "dynamo_es parses the replies itself, and loads in less than twice that time."
+        f"{found[0].events:,} events of the sample in one stream, timed like the append, "
+        "with recorded replies of the engine. `fetch_events` reads commits of "
+        f"{EVENTS_PER_COMMIT} and returns `RawEvent`s. The bare client queries one item per "
+        "event, with the payload as a map, and converts every attribute to a Python value "
+        "with boto3's `TypeDeserializer`, as boto3's resources do; it creates no event "
+        "objects. The time of both includes decoding.\n\n"
+        "Both are measured twice: without a context, and with a context of two ids, for "
+        "correlation and causation, which differ for each event. With it, an item of one event "
+        "has eight attributes. The last row of each table is a bare client that sends the same "
+        "requests as dynamo_es and gets the same replies, but does nothing with the result of "
+        "botocore: dynamo_es parses the replies itself, and loads in less than twice that time."
     )
     goals = [_goal(one) for one in found]
     tables = [*(_loads(one) for one in found), _parts(found)]
@@ -234,7 +235,7 @@ def section(found: Sequence[Found]) -> Section:
 def _goal(found: Found) -> Goal:
     faster = found.samples.ratio(_BARE, _OURS).median
     return Goal(
-        f"CPU of loading {found.events:,} events, {found.kind}, in bare `query`s",
+        f"CPU of loading {found.events:,} events, {found.kind}, relative to a bare `query`",
         1 / faster,
         1 / TIMES_FASTER[found.kind],
         f"1/{faster:.1f}",
@@ -298,11 +299,11 @@ def _remarks(found: Sequence[Found]) -> str:
     one = found[0]
     ours, pages = one.samples.seconds(_OURS), one.samples.seconds(_PAGES)
     return (
-        f"With {one.kind}: of the {ours * 1000:.1f} ms of a load, sending the requests and parsing "
-        f"the replies take {pages * 1000:.1f}. If decoding took no time at all, the bare `query` "
-        f"would take {one.samples.ratio(_BARE, _PAGES).median:.0f} times as long. The rest, "
-        f"{(ours - pages) * 1000:.1f} ms for {one.events:,} events, is mostly zlib, a JSON parser "
-        "of compiled code, and a `RawEvent` for each event.\n\n"
+        f"With {one.kind}: of the {ours * 1000:.1f} ms of a load, sending the requests and "
+        f"parsing the replies take {pages * 1000:.1f}. If decoding took no time, the bare "
+        f"`query` would take {one.samples.ratio(_BARE, _PAGES).median:.0f} times as long. "
+        f"The rest, {(ours - pages) * 1000:.1f} ms for {one.events:,} events, is mostly "
+        "zlib, a compiled JSON parser, and the creation of a `RawEvent` for each event.\n\n"
         f"{found[-1].kind.capitalize()}: {_added(found, _OURS)} ms more for dynamo_es, "
         f"{_added(found, _BARE)} ms more for the bare `query`."
     )

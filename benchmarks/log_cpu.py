@@ -155,9 +155,10 @@ def section(found: dict[int, Found]) -> Section:
     (first, *_) = found.values()
     how = (
         f"A reader reads a log of {first.events:,} events in {_STREAMS} streams from end to end, "
-        "and returns each event with its position; timed like the load, with the engine's own "
-        "replies. The last column is the reader's time in that of a bare client that sends the "
-        "same requests, gets the same replies, and does nothing with what botocore makes of them."
+        "and returns each event with its position. It is timed like the load, with recorded "
+        "replies of the engine. The last column is the ratio of its time to that of a bare "
+        "client that sends the same requests and gets the same replies, but does nothing with "
+        "the result of botocore."
     )
     rows = [
         [
@@ -185,7 +186,7 @@ def section(found: dict[int, Found]) -> Section:
     )
     goals = [
         Goal(
-            f"CPU of reading the log, {size} events in a commit, in bare requests",
+            f"CPU of reading the log, {size} events in a commit, relative to bare requests",
             one.samples.ratio(_OURS, _FLOOR).median,
             TIMES_BARE[size],
         )

@@ -291,15 +291,15 @@ def _inline(engine: Engine) -> int:
 def section(found: Found) -> Section:
     """Return the section on the rate of the log."""
     how = (
-        f"A sequencer is told of {PAGE} commits at once, of {STREAMS} streams in turns. Each of "
-        f"its requests takes {LATENCY * 1000:g} ms at least. In series it sends a page's markers "
-        "one batch of 25 after the other (`max_parallel=1`), else four at once. The rate by "
-        "its parts is that of the round trips and of the CPU that it used: what a quiet machine "
-        f"shows. A bare `put_item` took {min(found.puts) * 1e6:,.0f} µs of CPU here, right before. "
-        "The measured rate also has the engine's time, and that of other work on this "
-        "machine.\n\n"
-        "Then several sequencers race for one log, each with commits of its own streams, as the "
-        "shards of a table's stream do. A refused write, of a page or a marker, is billed."
+        f"A sequencer gets {PAGE} commits at once, from {STREAMS} streams in turn. Each of "
+        f"its requests takes at least {LATENCY * 1000:g} ms. It sends the markers of a page "
+        "in batches of 25, either one after the other (`max_parallel=1`) or four at once. "
+        "The rate by its parts is computed from the round trips and the CPU time: it is the "
+        "rate of an idle machine. Right before, a bare `put_item` took "
+        f"{min(found.puts) * 1e6:,.0f} µs of CPU here. The measured rate includes the time "
+        "of the engine, and of other work on this machine.\n\n"
+        "Then several sequencers race for one log, each with commits of its own streams, as for "
+        "the shards of a table's stream. A refused write of a page or a marker is billed."
     )
     return Section(
         "The rate of the log", how, [_alone_table(found), _race_table(found)], goals=_goals(found)

@@ -94,10 +94,10 @@ def section(found: Mapping[tuple[str, int], Read]) -> Section:
         for (way, length), read in found.items()
     ]
     how = (
-        f"A process of its own reads a stream that is stored in commits of {SIZE}: event by event, "
-        "or as one list. MB is what the peak of its resident memory grows by, after some other "
-        "reads have loaded the libraries and opened the connections. The rate is over a real "
-        "connection, with the engine on the same machine."
+        f"A separate process reads a stream that is stored in commits of {SIZE}: event by event, "
+        "or as one list. MB is the growth of its peak of resident memory, after other reads "
+        "have loaded the libraries and opened the connections. The rate is over a real "
+        "connection to the engine on the same machine."
     )
     headers = ["way", "events", "MB", "events a second", "µs of CPU an event"]
     most = max(read.kilobytes for (way, _), read in found.items() if way == "iterate")
@@ -105,6 +105,6 @@ def section(found: Mapping[tuple[str, int], Read]) -> Section:
         "Scaling: the memory of a long read",
         how,
         [Table(headers, rows)],
-        "`iter_events` holds two pages, whatever the length of the stream.",
+        "`iter_events` keeps two pages in memory, however long the stream is.",
         goals=[Goal("memory of a read event by event, in MB", most / 1024, LIMIT_MB)],
     )

@@ -109,17 +109,18 @@ def section(costs: Mapping[str, Mapping[str, Cost]], remarks: Sequence[str]) -> 
             ]
         )
     how = (
-        "Each cell: requests · write units · read units. The units are those that the engine "
-        "reports (`ReturnConsumedCapacity`), for dynamo_es as its observer is told them. The "
-        "goal is the budget: the size of what is written, in whole kilobytes, and of what is "
-        "read, in whole 4 KB. The events are real ones: file histories of four repositories, "
-        "about 170 bytes of JSON each; all stores get the same. No engine reports the units of "
-        "a refused write; DynamoDB bills it all the same, so it is counted like an accepted one."
-        "\n\n"
+        "Each cell: requests · write units · read units. The units are those that the "
+        "engine reports (`ReturnConsumedCapacity`); for dynamo_es, its observer gets them. "
+        "The goal is the budget: the size of all writes in whole kilobytes, and of all "
+        "reads in whole 4 KB. The events are real ones: file histories of four "
+        "repositories, about 170 bytes of JSON each. All stores get the same events. "
+        "Engines report no units for a refused write, but DynamoDB bills it, so it is "
+        "counted like an accepted one.\n\n"
         "*Item per event, transaction* is the textbook layout: the events and an item with the "
-        "stream's version, which has to be as expected, in one `TransactWriteItems`. *Item per "
-        "event, unchecked* puts one event under the condition that its version is free, and "
-        "several by `BatchWriteItem`: no transaction, no condition, no look at the predecessor."
+        "stream's version, which must be the expected one, in one `TransactWriteItems`. *Item "
+        "per event, unchecked* puts one event under the condition that its version is free, and "
+        "several by `BatchWriteItem`: no transaction, no condition, no check of the version "
+        "before."
     )
     goal = Goal(
         "operations over their budget", exceeded, 0, f"{exceeded} of {len(rows)}", exact=True

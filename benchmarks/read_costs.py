@@ -187,12 +187,12 @@ def section(found: Found, length: int) -> Section:
         if row.requests > limits[name].requests or row.units > limits[name].units
     ]
     how = (
-        "Each cell: requests · read units, as the engine reports them. The streams hold events of "
-        "the sample in commits of 3, if the row does not say otherwise. The range is of a stream "
-        f"in commits of {LONG_COMMITS}. The price is that of a million events in commits of 3, 10 "
-        f"loads from a snapshot after each append, and a snapshot after every {COMMITS_A_SNAPSHOT} "
-        "appends: on-demand prices of us-east-1, 0.625 $ per million write units and 0.125 $ per "
-        "million read units. It leaves out storage."
+        "Each cell: requests · read units, as the engine reports them. The streams have events "
+        "of the sample in commits of 3, unless the row says otherwise. The range is from a "
+        f"stream in commits of {LONG_COMMITS}. The price is that of a million events in commits "
+        "of 3, with 10 loads from a snapshot after each append, and a snapshot after every "
+        f"{COMMITS_A_SNAPSHOT} appends, at the on-demand prices of us-east-1: 0.625 $ per "
+        "million write units and 0.125 $ per million read units. It does not include storage."
     )
     remarks = (
         f"A million events cost {found.dollars:.2f} $, and {found.snapshot_dollars:.2f} $ more for "
@@ -203,7 +203,7 @@ def section(found: Found, length: int) -> Section:
         Goal("price of a million events and ten loads an append, in $", found.dollars, 0.65),
     ]
     return Section(
-        "What a read takes beside what it was asked for",
+        "The cost of reads",
         how,
         [Table(["operation", "measured", "limit"], rows)],
         remarks,

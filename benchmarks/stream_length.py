@@ -113,12 +113,13 @@ def section(found: Mapping[int, AtLength]) -> Section:
         for length, one in found.items()
     ]
     how = (
-        "Streams written in commits of 10 events of the sample; then appends of 3 events, the "
-        "lengths in turns; then an append by a process that never saw the stream; then loads: "
-        "whole, and from a snapshot that is 10 commits of 3 before the head. Costs are requests · "
-        "write units · read units, as the observer is told. Times are CPU time of the client, "
-        "medians: here over a real connection, with the observer on, and with the making of the "
-        "events, which the replays leave out; the engine's own work is not in it."
+        "The streams are written in commits of 10 events of the sample. Then come appends of 3 "
+        "events, to each length in turn, an append by a process that has never read the stream, "
+        "and loads: of the whole stream, and from a snapshot that is 10 commits of 3 before the "
+        "head. Costs are requests · write units · read units, from the observer. Times are "
+        "medians of the client's CPU time, here over a real connection, including the observer "
+        "and the creation of the events, which the replays leave out, but without the engine's "
+        "own work."
     )
     headers = [
         "events in the stream",

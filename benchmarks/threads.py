@@ -105,11 +105,11 @@ def section(found: Mapping[int, Rates], seconds: float) -> Section:
     ]
     how = (
         f"Threads of one process share one client and append commits of {EVENTS_PER_COMMIT} "
-        f"events, each to a stream of its own, for {seconds:g} s; likewise bare `put_item`s of "
-        "the same items by a client of the same kind, in turns. Rates are medians of rounds, the "
-        "ratio that of pairs. The engine runs on the same cores, the interpreter runs one thread "
-        "at a time: this tells how little of the client's time dynamo_es takes, not what DynamoDB "
-        "can take."
+        f"events, each to its own stream, for {seconds:g} s. In turn with that, a client of the "
+        "same kind sends bare `put_item`s of the same items. Rates are medians of rounds, and "
+        "the ratio is the median of pairs. The engine runs on the same cores, and the "
+        "interpreter runs one thread at a time: this shows how little of the client's time "
+        "dynamo_es takes, not how much load DynamoDB can take."
     )
     headers = ["threads", "appends a second", "bare puts a second", "ratio"]
     plot = Plot(

@@ -173,15 +173,15 @@ def _text(value: str | bytes) -> str:
 def section(found: Found) -> Section:
     """Return the section on appends and loads over TLS."""
     how = (
-        "CPU time of the client's process. A server in another process, with TLS on this machine, "
-        "gives the engine's recorded replies with DynamoDB's headers over connections that stay "
-        "open. What is compared runs in turns, in rounds; the ratio is the median of the rounds' "
-        "ratios, with quartiles. Bare boto3 is a client with botocore's defaults, apart from "
-        "`retries` (standard mode, as ours): a `put_item` of the finished item with the same "
-        "condition, or a `query` of one map item per event that boto3's `TypeDeserializer` turns "
-        f"into Python. A load of dynamo_es reads commits of {EVENTS_PER_COMMIT}. The floor of "
-        "appends sends a request that was signed before, by a bare socket with TLS, and looks at "
-        "no reply."
+        "CPU time of the client's process. A server in another process on this machine replays "
+        "the engine's replies with DynamoDB's headers over TLS, on connections that stay open. "
+        "The subjects run in turn, in rounds; the ratio is the median of the rounds' ratios, "
+        "with quartiles. Bare boto3 is a client with botocore's defaults, apart from `retries` "
+        "(standard mode, as in dynamo_es): a `put_item` of the finished item with the same "
+        "condition, or a `query` of one map item per event that boto3's `TypeDeserializer` "
+        f"converts to Python values. A load of dynamo_es reads commits of {EVENTS_PER_COMMIT}. "
+        "The floor of appends is a bare TLS socket that sends a request signed beforehand, and "
+        "ignores the reply."
     )
     goals = [
         *(_append_goal(found, name, size) for name in APPEND_LIMITS for size in COMMIT_SIZES),
@@ -228,12 +228,15 @@ def _rows(ours: str, bare: str) -> list[tuple[str, str]]:
 def _append_goal(found: Found, name: Transport, size: int) -> Goal:
     ratio = found.appends[size].ratio(name, _BARE).median
     limit = APPEND_LIMITS[name][COMMIT_SIZES.index(size)]
-    return Goal(f"TLS: CPU of an append of {size}, in bare puts, transport {name}", ratio, limit)
+    return Goal(
+        f"TLS: CPU of an append of {size}, relative to a bare put, transport {name}", ratio, limit
+    )
 
 
 def _load_goal(found: Found, name: Transport, kind: str) -> Goal:
     faster = found.loads[kind].ratio(_BARE, name).median
-    what = f"TLS: CPU of loading {found.events:,} events, {kind}, in bare queries, transport {name}"
+    load = f"TLS: CPU of loading {found.events:,} events, {kind}"
+    what = f"{load}, relative to a bare query, transport {name}"
     return Goal(what, 1 / faster, 1 / TIMES_FASTER[name], f"1/{faster:.1f}")
 
 

@@ -102,10 +102,11 @@ def section(found: Found) -> Section:
     """Return the section on typed events."""
     load, append = found.loads.ratio(_TYPED, _RAW), found.appends.ratio(_APPEND, _APPEND_RAW)
     how = (
-        f"Events of a pydantic class with four fields, in commits of {EVENTS_PER_COMMIT}; timed "
-        f"like the load above. `load_stream` validates {found.events:,} of them on top of what "
-        "`fetch_events` does; `append` makes JSON of a commit, and compares what would be loaded "
-        "with what was given, on top of what `insert_events` does."
+        f"Events of a pydantic class with four fields, in commits of {EVENTS_PER_COMMIT}, timed "
+        "like the load above. In addition to the work of `fetch_events`, `load_stream` "
+        f"validates {found.events:,} of them. In addition to the work of `insert_events`, "
+        "`append` converts a commit to JSON, and compares the events that would be loaded with "
+        "the given ones."
     )
     rows = [
         [
@@ -125,13 +126,13 @@ def section(found: Found) -> Section:
         ["CPU", "storage", "typed", f"ratio (goals: {TIMES_RAW}, {APPEND_TIMES_RAW})"], rows
     )
     loading = Goal(
-        f"CPU of loading {found.events:,} typed events, in loads of raw ones",
+        f"CPU of loading {found.events:,} typed events, relative to raw ones",
         load.median,
         TIMES_RAW,
         f"{load.median:.2f}",
     )
     appending = Goal(
-        f"CPU of appending {EVENTS_PER_COMMIT} typed events, in appends of raw ones",
+        f"CPU of appending {EVENTS_PER_COMMIT} typed events, relative to raw ones",
         append.median,
         APPEND_TIMES_RAW,
         f"{append.median:.2f}",

@@ -48,10 +48,10 @@ def section(costs: Mapping[tuple[str, int], tuple[Cost, Cost]], events: int) -> 
         for (name, size), (written, read) in costs.items()
     ]
     how = (
-        f"The first {events:,} events of the history that comes with the package, of "
-        f"{streams:,} streams, are appended stream by stream in commits of up to 3 and of up to 10 "
-        "events, then every stream is read whole. Many streams are short, so commits are on "
-        "the average smaller than their limit."
+        f"The first {events:,} events of the package's sample, in {streams:,} streams, are "
+        "appended stream by stream, in commits of up to 3 and of up to 10 events. Then every "
+        "stream is read completely. Many streams are short, so the average commit is smaller "
+        "than its limit."
     )
     headers = [
         "layout",
