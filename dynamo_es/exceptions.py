@@ -710,7 +710,7 @@ class StoredItemError(EventStoreError):
         self.version = version
         self.reason = reason
         super().__init__(
-            f"The item {stream_key!r} with sort key {version} cannot be read: {reason} "
+            f"The item {stream_key!r} at {version} cannot be read: {reason} "
             "If a newer release of dynamo_es wrote it, upgrade this program. If somebody changed "
             "it, restore it from a backup."
         )

@@ -1,4 +1,7 @@
-"""Whose events a log holds. A module of its own: every start of a process reads it."""
+"""The scope of a log: one log for all tenants, or one for each.
+
+It is a module of its own because every process loads it at its start.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown
 
 LogScope: TypeAlias = Literal["table", "tenant"]
-"""Whose events a log holds: those of all tenants, or of one."""
+"""``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant has its own."""
 
 LOG_SCOPES: Final[tuple[LogScope, ...]] = get_args(LogScope)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OperationReport:
-    """The cost of one operation.
+    """Says what one operation did and what it cost.
 
     Attributes:
         operation: name of the operation. Streams: ``append``, ``append_many``, ``load``,
@@ -27,9 +27,9 @@ class OperationReport:
             ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the commands that verify
             and repair the log, have names of their own.
         tenant_id: tenant of the operation.
-        stream_id: stream of the operation; None if it is about no single stream.
+        stream_id: stream of the operation; None if it is not about a single stream.
         requests: number of API calls.
-        attempts: number of HTTP attempts, the SDK's retries included; ``requests`` or more.
+        attempts: number of HTTP attempts, including the SDK's retries; ``requests`` or more.
         read_units: consumed read units that DynamoDB reports; None without
             ``DynamoConfig(report_capacity=True)``.
         write_units: consumed write units that DynamoDB reports; None as for ``read_units``.
@@ -53,7 +53,7 @@ class OperationReport:
 
 
 class Observer(Protocol):
-    """Gets a report after each operation, in the thread of the operation.
+    """A function that gets a report after each operation, in the thread of the operation.
 
     The library logs an error that the observer raises, and goes on. Example::
 
