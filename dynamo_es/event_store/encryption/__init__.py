@@ -1,1 +1,1 @@
-"""Encrypts fields of events; deleting a person's key makes that person's fields unreadable."""
+"""Encrypts fields of events. After a person's key is deleted, nobody can read that person's."""
