@@ -221,7 +221,7 @@ def test_one_aggregate_is_not_saved_to_two_streams(repository):
     account = Account()
     account.open("somebody")
 
-    with pytest.raises(InputError, match="one aggregate, and would both get its events"):
+    with pytest.raises(InputError, match="have the same aggregate, so both would get its events"):
         repository.save_all(dict.fromkeys(names, account))
     account = Account()
     with pytest.raises(InputError, match="one aggregate"):
