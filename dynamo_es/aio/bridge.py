@@ -1,8 +1,8 @@
-"""The bridge between coroutines and the library's code, which is written once and blocks.
+"""`Bridge`: lets coroutines call the library's synchronous code without blocking the loop.
 
-`Bridge.run` makes a call of the library. `wait_for` is how the code in that call waits for a
-coroutine. Between them is either a greenlet (the call runs on the loop's own thread, and is set
-aside while it waits), or a thread.
+A coroutine calls the library with `Bridge.run`. The called code waits for a coroutine with
+`Bridge.wait_for`. The code runs either in a greenlet or in a thread. A greenlet runs on the loop's
+own thread, and is suspended while it waits.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ _APPEND: Final = frozenset(
         "__exit__",
     }
 )
-"""Methods that append."""
+"""Names of the methods that append."""
 
 
 class Bridge(ABC):
-    """Makes calls of the library for coroutines. One belongs to each backend.
+    """Makes calls of the library for coroutines. Each backend has its own bridge.
 
     Args:
         most: most threads at a time.
 
     Attributes:
-        threads: its threads.
-        calls: those under way.
-        is_closed: whether no call may begin any more.
+        threads: the threads of the backend.
+        calls: the calls that are running.
+        is_closed: whether new calls are refused.
         is_ended: whether nothing may be sent any more.
     """
 
@@ -69,7 +69,7 @@ class Bridge(ABC):
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which has none of the parent's calls and threads."""
+        """Reset the state in a forked child, which has none of the parent's calls and threads."""
         self.calls.forget()
         self.threads.after_fork()
 
@@ -80,35 +80,36 @@ class Bridge(ABC):
 
     @abstractmethod
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns, while other tasks of the loop run.
+        """Make a call of the library while other tasks of the loop run; return its result.
 
         Raises:
-            InputError: the backend is closed, or is closed before the call returns.
-            AppendOutcomeUnknownError: the same, and the events may be stored.
+            InputError: the backend is closed, or was closed before the call returned.
+            AppendOutcomeUnknownError: the backend was closed before an append returned, so the
+                events may be stored.
         """
 
     async def run_in_thread(
         self, call: Callable[[], T], stop: Callable[[], object] | None = None
     ) -> T:
-        """Return what a call returns that a thread makes; see `Threads.run` and `run`."""
+        """Make a call in a thread, and return its result; see `Threads.run` and `run`."""
         self.refuse_closed()
         with self.calls.one():
             return await self.threads.run(call, stop)
 
     @abstractmethod
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns, in a call that `run` makes, or in a thread of it.
+        """Wait for a coroutine and return its result. For code in a call that `run` made.
 
         Raises:
-            InputError: the caller runs in no such call.
+            InputError: the code does not run in such a call.
         """
 
     def wait_for_yours(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine of yours returns; see `wait_for`."""
+        """Wait for a coroutine of the application and return its result; see `wait_for`."""
         return self.wait_for(awaitable)
 
     async def iterate(self, iterator: Iterator[T]) -> AsyncGenerator[T]:
-        """Yield what an iterator of the library yields."""
+        """Yield the items of an iterator of the library."""
         try:
             while (found := await self.run(next, iterator, _END)) is not _END:
                 yield found
@@ -118,26 +119,26 @@ class Bridge(ABC):
                 close()
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many seconds, in a call that `run` makes or anywhere else."""
+        """Wait a number of seconds, in a call that `run` made or in any other code."""
         if self.waits_here():
             self.wait_for(asyncio.sleep(seconds))
         else:
             time.sleep(seconds)
 
     def aside(self, call: Callable[[], T]) -> T:
-        """Return what a call of yours returns, which may block."""
+        """Make a call of the application, which may block, and return its result."""
         return call()
 
     def waits_here(self) -> bool:
-        """Whether `wait_for` may be called here."""
+        """Return whether the running code may call `wait_for`."""
         return this_thread() is not None
 
     def waits_on_loop(self) -> bool:
-        """Whether this is the thread of the loop, which must not block."""
+        """Return whether this is the thread of the loop, which must not block."""
         return False
 
     def close(self) -> None:
-        """Send nothing any more, and let its threads end."""
+        """Send nothing any more, and let the threads end."""
         self.is_closed = self.is_ended = True
         self.threads.close()
 
@@ -146,10 +147,10 @@ class ThreadBridge(Bridge):
     """Makes each call in a thread. It needs no extra."""
 
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns; a thread makes it.
+        """Make a call of the library in a thread, and return its result.
 
-        A cancelled call goes on until its request has ended. If it has appended then, its caller
-        does not know.
+        A cancelled call goes on until its request has ended. If it was an append, its outcome is
+        unknown to the caller.
         """
         self.refuse_closed()
         done: list[T] = []
@@ -171,16 +172,16 @@ class ThreadBridge(Bridge):
                 raise
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns; the loop runs it, and this thread blocks."""
+        """Wait until the loop has run a coroutine, and return its result; this thread blocks."""
         return wait_in_thread(awaitable)
 
 
 def _stream_of(
     call: Callable[..., object], arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> object:
-    """Return the stream that a call appends to, the first of several, or the call's name.
+    """Return the stream that a call appends to (the first of several), or the call's name.
 
-    Never another argument: its text may have the values of events.
+    It never returns another argument, whose text may have values of events.
     """
     given = named.get("stream_id", arguments[0] if arguments else None)
     if isinstance(given, Mapping | list | tuple):
@@ -193,7 +194,7 @@ def _stream_of(
 
 
 def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns; the loop runs it, and this thread blocks.
+    """Wait until the loop has run a coroutine, and return its result; this thread blocks.
 
     Raises:
         InputError: this thread makes no call for a task.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def new_bridge(most: int) -> Bridge:
-    """Return a bridge: of greenlets if greenlet is installed, or else of threads."""
+    """Return a bridge of greenlets if the extra is installed, else one of threads."""
     try:
         from dynamo_es.aio.greenlets import GreenletBridge
     except ImportError:

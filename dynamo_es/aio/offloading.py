@@ -1,4 +1,4 @@
-"""The parts of a backend that put work of more than two milliseconds into threads."""
+"""The parts of a backend that do work of more than about two milliseconds in threads."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from dynamo_es.values import StoredVersion, StreamId, TenantId
 
 _MOST_ANSWERS: Final = 100
-"""Most requests that an algorithm is refused after its task was cancelled."""
+"""Most requests that are answered with an error after the task of an algorithm was cancelled."""
 
 
 class AsyncGateway(Gateway):
-    """Drives the library's algorithms in a call for a task; see `Gateway`.
+    """Runs the library's algorithms in a call for a task; see `Gateway`.
 
-    Large commits are made and read in threads. If the task is cancelled, the algorithm says what
-    that leaves unknown, as after a lost reply.
+    Large commits are encoded and decoded in threads. If the task is cancelled, the algorithm gets
+    errors as after lost replies, and says whether an outcome is unknown.
     """
 
     def _advance(self, send: Callable[[Any], Asked], response: Any) -> Asked:
@@ -91,16 +91,16 @@ def _is_large(response: Any) -> bool:
 def _sent(send: Callable[[Any], Asked], response: Any) -> Asked | StopIteration:
     try:
         return send(response)
-    except StopIteration as end:  # no future may hold one
+    except StopIteration as end:  # a future cannot have this exception
         return end
 
 
 def _left_unknown(
     steps: Steps[Any], asked: Asked | None, stream_id: StreamId | None
 ) -> BaseException | None:
-    """Return what an algorithm raises if nothing it asks for is answered any more.
+    """Refuse all further requests of an algorithm; return its error if an outcome is unknown.
 
-    None unless that is an outcome that is unknown.
+    For any other end, return None.
     """
     for _ in range(_MOST_ANSWERS):
         if asked is None:
@@ -113,7 +113,7 @@ def _left_unknown(
         except (AppendOutcomeUnknownError, AppendsFailedError) as unknown:
             return unknown
         except StopIteration as end:
-            # Appends under conditions return the error of each.
+            # Conditional appends return the error of each append instead of raising.
             results = end.value if isinstance(end.value, list) else []
             return next(
                 (one for one in results if isinstance(one, AppendOutcomeUnknownError)), None
@@ -125,7 +125,7 @@ def _left_unknown(
 
 
 def _cut_off(asked: Request | Pause, stream_id: StreamId | None) -> Exception:
-    """Return the outcome of a request whose task was cancelled."""
+    """Return the error for a request whose task was cancelled."""
     code, why = _why()
     if isinstance(asked, Pause):
         return UnavailableError("Pause", code, f"{why}.", "")
@@ -134,7 +134,7 @@ def _cut_off(asked: Request | Pause, stream_id: StreamId | None) -> Exception:
 
 
 def _why() -> tuple[str, str]:
-    """Return why a call ends, as a code and as a clause."""
+    """Return the reason why a call ends: a code, and a clause for messages."""
     call = this_call()
     if call is not None and call.bridge.is_closed:
         return "Closed", "the asynchronous backend was closed"
@@ -142,11 +142,11 @@ def _why() -> tuple[str, str]:
 
 
 class AsyncDynamoStorage(DynamoStorage):
-    """Streams on DynamoDB, in calls for tasks; see `DynamoStorage`."""
+    """A `DynamoStorage` for calls of tasks."""
 
     def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
         """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
-        # Not checked yet: what is no append is refused later.
+        # The appends are not checked yet; wrong ones are refused later.
         note_size(e for one in _seen(appends) for e in _seen(getattr(one, "events", ())))
         return super().insert_many(appends)
 
@@ -185,17 +185,17 @@ def _seen(values: Any) -> Any:
 
 
 def note_size(events: Iterable[Any]) -> None:
-    """Have threads work on the events of the running call from now on, if they are large."""
+    """Let threads work on the events of the running call from now on, if they are large."""
     call = this_call()
     if call is not None and call.is_large is None:
         call.is_large = are_large(events)
 
 
 def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
-    """Return what makes event stores and boundaries for calls of a bridge."""
+    """Return the class that makes event stores and boundaries for calls of a bridge."""
 
     class AsyncEventStoreAccess(EventStoreAccess):
-        """Makes event stores whose large events threads check, write and read."""
+        """Makes event stores that check, encode and decode large events in threads."""
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             named.setdefault("groups", Groups(new_waiter=partial(new_waiter, bridge)))
@@ -208,7 +208,7 @@ def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
             return AsyncSerde(self.registry, self.encryption(tenant_id))
 
         def boundary(self, *arguments: Any, **named: Any) -> Boundary:
-            """Return a boundary over a tenant's storage."""
+            """Return a boundary in a tenant's storage."""
             made = super().boundary(*arguments, **named)
             made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
             return made

@@ -1,4 +1,4 @@
-"""The synchronous backends that the asynchronous ones call, with a bridge in what waits."""
+"""The synchronous backends that the asynchronous ones call. They wait by a bridge."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dynamo_backend(bridge: Bridge) -> type[DynamoBackend]:
     from dynamo_es.aio import offloading
 
     class Bridged(Waiting):
-        """A backend whose large work threads do, and whose requests do not block."""
+        """A backend that does large work in threads, and whose requests do not block the loop."""
 
         _gateway_type = offloading.AsyncGateway
         _storage_type = offloading.AsyncDynamoStorage
@@ -59,7 +59,7 @@ def memory_backend(bridge: Bridge) -> type[MemoryBackend]:
     from dynamo_es.aio import offloading
 
     class Bridged(Waiting):
-        """A backend in memory whose large work threads do."""
+        """A backend in memory that does large work in threads."""
 
         _typed_type = offloading.typed_over(bridge)
 

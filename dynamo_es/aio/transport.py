@@ -1,4 +1,4 @@
-"""What sends the requests of an asynchronous backend: aiohttp, or a boto3 client in threads."""
+"""Sends the requests of an asynchronous backend, by aiohttp or by a boto3 client in threads."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.lean_terms import Terms
 
 LARGE: Final = 64 * 1024
-"""Bytes of a body that take about two milliseconds of work, so that a thread does it."""
+"""A body of this number of bytes takes about two milliseconds of work, so a thread does it."""
 
 
 class LoopSender:
-    """Returns what sends the store's own requests; it is made at the first request.
+    """Returns the client that sends the store's requests, and makes it at the first request.
 
     Args:
         config: names the transport.
-        client: the boto3 client for the tables; one that the caller gave sends everything.
-        bridge: how calls wait.
+        client: the boto3 client for the tables. If the application passed it, it sends all
+            requests.
+        bridge: lets calls wait.
     """
 
     def __init__(self, config: DynamoConfig, client: LazyClient, bridge: Bridge) -> None:
@@ -53,7 +54,7 @@ class LoopSender:
         return self._made
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close the connections of the client."""
         made, self._made = self._made, None
         if isinstance(made, LeanClient):
             await made._endpoint.http_session.aclose()  # noqa: SLF001 - of this package's subclass
@@ -83,14 +84,14 @@ class LoopSender:
 
 
 class LoopClient(LeanClient):
-    """The lean transport over aiohttp: large bodies are made and read in threads.
+    """The lean transport over aiohttp. Large bodies are encoded and decoded in threads.
 
     Args:
         terms: endpoint, region and credentials.
         config: time-outs and attempts.
-        connections: send the requests.
+        connections: sends the requests.
         otherwise: returns a boto3 client for all other operations.
-        bridge: how calls wait.
+        bridge: lets calls wait.
     """
 
     def __init__(
@@ -120,11 +121,11 @@ class LoopClient(LeanClient):
 
 
 class InThreads:
-    """Has the methods of a boto3 client; a thread sends each request.
+    """Has the methods of a boto3 client, and sends each request in a thread.
 
     Args:
-        client: the client.
-        bridge: how calls wait.
+        client: the boto3 client.
+        bridge: lets calls wait.
     """
 
     def __init__(self, client: Any, bridge: Bridge) -> None:
@@ -134,7 +135,7 @@ class InThreads:
 
     @property
     def meta(self) -> Any:
-        """That of the client: its events, its service's model."""
+        """``meta`` of the client, with its events and the model of its service."""
         return self._client.meta
 
     def __getattr__(self, name: str) -> Any:
@@ -151,18 +152,18 @@ class InThreads:
 
 
 def _nothing() -> None:
-    """Credentials of the environment do not end."""
+    """Renew nothing, because credentials of the environment do not end."""
 
 
 def is_large() -> bool:
-    """Whether the running call was found to have large events."""
+    """Return whether the running call is known to have large events."""
     greenlets = sys.modules.get("dynamo_es.aio.greenlets")  # not loaded without the extra
     call = None if greenlets is None else greenlets.this_call()
     return call is not None and bool(call.is_large)
 
 
 def _is_hooked() -> bool:
-    """Whether a tool answers for AWS, or hooks into boto3, which would miss the requests."""
+    """Return whether a tool mocks AWS or hooks into boto3: it would miss requests of aiohttp."""
     moto = sys.modules.get("moto.core.models")
     if moto is not None and getattr(moto.botocore_stubber, "enabled", True):
         return True
