@@ -38,9 +38,13 @@ WORKERS = ("dynamo_es.projections", "dynamo_es.outbox", "dynamo_es.boundaries.in
 """Beginnings of the modules of workers, where an ``Event`` is what stops one."""
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
-    ("Run in a thread within the context: ``with", "Run in a task: ``async with"),
+    ("a thread\n        reads the next", "a task\n        reads the next"),
+    (
+        "Run in a thread during a ``with`` block: ``with",
+        "Run in a task during a block: ``async with",
+    ),
     ("called in that thread", "called in that task"),
-    ("the error that ended the thread", "the error that ended the task"),
+    ("the thread ended with an error", "the task ended with an error"),
     ("set it in another thread or a signal handler", "set it in another task or a signal handler"),
     ("a plain function, called with", "any function, called with"),
     ("a plain function, such as", "any function, such as"),

@@ -23,14 +23,14 @@ class AsyncBoundaryIndex(Over):
         self,
         batch_size: int = 1000,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a thread during a ``with`` block: ``async with courses.index.in_background():``.
+        """Run in a task during a block: ``async with courses.index.in_background():``.
 
         Args:
             batch_size: as for `run_once`.
 
         Raises:
             InputError: ``batch_size`` is not an integer of 1 or more.
-            Exception: the thread ended with an error; it is raised at the end of the block.
+            Exception: the task ended with an error; it is raised at the end of the block.
         """
         return self._background(
             lambda stop: self.run_forever(stop=stop, batch_size=batch_size),

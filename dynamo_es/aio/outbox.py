@@ -48,12 +48,12 @@ class AsyncOutbox(Over):
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a thread during a ``with`` block: ``async with outbox.in_background(publish):``.
+        """Run in a task during a block: ``async with outbox.in_background(publish):``.
 
         Arguments are those of `run_forever`. The publisher is called in that task.
 
         Raises:
-            Exception: the thread ended with an error; it is raised at the end of the block.
+            Exception: the task ended with an error; it is raised at the end of the block.
         """
         return self._background(
             lambda stop: self.run_forever(

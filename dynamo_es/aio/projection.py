@@ -60,13 +60,13 @@ class AsyncProjection(RunsByStream):
         self,
         on_progress: Callable[[ProjectionReport], object] | None = None,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a thread during a ``with`` block: ``async with projection.in_background():``.
+        """Run in a task during a block: ``async with projection.in_background():``.
 
         Args:
             on_progress: see `run_forever`; called in that task.
 
         Raises:
-            Exception: the thread ended with an error; it is raised at the end of the block.
+            Exception: the task ended with an error; it is raised at the end of the block.
         """
         return self._background(
             lambda stop: self.run_forever(stop=stop, on_progress=on_progress),

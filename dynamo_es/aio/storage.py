@@ -483,7 +483,7 @@ class AsyncStorage(Over):
         earlier pages.
 
         Cost on DynamoDB: 1 request for a stream of up to 8 commits; else 1 request for each page, 1
-        for the end of the stream, and 1 if ``start`` is above 1. While you work on a page, a thread
+        for the end of the stream, and 1 if ``start`` is above 1. While you work on a page, a task
         reads the next one.
         """
         return self._bridge.iterate(
