@@ -69,8 +69,8 @@
         └── UnavailableError                    time-out, broken connection, internal error
             └── ReplicaLagError                 an item has not arrived in this region yet
 
-The attributes of an error carry what a handler needs. Its message says what to do next. A message
-names a stream by its UUID, its category and its name. ``VersioningMismatch``, its two subclasses,
+Each error has attributes for its handler, and a message that says what to do next. A message names
+a stream by its UUID, its category and its name. ``VersioningMismatch``, its two subclasses,
 ``IncompatibleUuidAndName``, ``DuplicatedEvent`` and ``NoSubjectIdFound`` have the names that
 python-event-sourcery gives them. You can pickle and copy every error.
 """

@@ -70,7 +70,7 @@ class SnapshotPolicy(Generic[TAggregate]):
         except Exception as error:  # noqa: BLE001 - the save succeeded
             version = aggregate.stored_version
             _LOG.warning(
-                "Stream %s: the events are saved, but the snapshot at version %s failed: %s",
+                "Stream %s: the events are saved, but a snapshot at version %s failed: %s",
                 describe_stream(stream_id),
                 version,
                 describe_error(error),
