@@ -866,7 +866,7 @@ class ReplicaWriteError(ConfigurationError):
     """The tables are replicas of another region, so this process must not write to them.
 
     Attributes:
-        operation: what was refused, such as ``append``.
+        operation: the refused operation, such as ``append``.
     """
 
     def __init__(self, operation: str) -> None:

@@ -89,7 +89,7 @@ class Turn:
         """Take the turn if it is free, and return whether it was."""
         return self._lock.acquire(blocking=False)
 
-    def tell(self, wake: Callable[[], object]) -> None:
+    def when_free(self, wake: Callable[[], object]) -> None:
         """Call a function once when the turn is given back, or at once if it is free."""
         self._wake.append(wake)
         if not self.taken:

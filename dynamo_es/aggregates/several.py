@@ -201,17 +201,17 @@ def _decide(
     try:
         result = decide(*(one.aggregate for one in opened))
     except Exception as error:
-        moved = _moved(opened)
-        if moved is None:
+        changed = _changed(opened)
+        if changed is None:
             raise
-        moved.__cause__ = error
-        return cast("R", None), moved
+        changed.__cause__ = error
+        return cast("R", None), changed
     refuse_unfinished(result, decide, DECIDE)
     emitted = any(one.aggregate.__changes__ for one in opened)
-    return result, None if emitted else _moved(opened)
+    return result, None if emitted else _changed(opened)
 
 
-def _moved(opened: Sequence[_Opened]) -> AppendAllConflictError | None:
+def _changed(opened: Sequence[_Opened]) -> AppendAllConflictError | None:
     """Return the conflict of streams that changed while the others were loaded; None: none did."""
     for one in opened[:-1]:
         if replace(one.stream, consistent=False).has_gone_on(one.raws):

@@ -148,7 +148,7 @@ async def _ended(tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(tasks)
 
 
-class _Seen:
+class _Proxy:
     """A proxy of a log or of checkpoints that replaces some methods."""
 
     def __init__(self, whole: Any, **instead: Callable[..., Any]) -> None:
@@ -205,16 +205,18 @@ def by_stream(projection: Projection, most: int, bridge: Bridge) -> Projection:
         )
     parts = projection._parts  # noqa: SLF001 - of its own library
     if isinstance(parts.handler, Projector):
-        raise InvalidSubscriptionError("by_stream takes no projector, which has its own order.")
+        raise InvalidSubscriptionError(
+            "by_stream takes no projector, which has its own order: give a function as the handler."
+        )
     if parts.policy.then != "stop":
         raise InvalidSubscriptionError(
-            'by_stream needs on_failure="stop": events after a failing one have begun already.'
+            'by_stream needs on_failure="stop", because it has begun events after a failing one.'
         )
     if not isinstance(bridge, GreenletBridge):
         return projection
     ahead = Ahead(parts.handler, parts.reads, most, parts.batch_size, bridge)
 
-    def seen(log: Any) -> Any:
+    def watched(log: Any) -> Any:
         def reader(*arguments: Any, **named: Any) -> Any:
             ahead.end()
             made = log.reader(*arguments, **named)
@@ -224,15 +226,17 @@ def by_stream(projection: Projection, most: int, bridge: Bridge) -> Projection:
                 ahead.learn(records)
                 return records
 
-            return _Seen(made, read=read)
+            return _Proxy(made, read=read)
 
-        return _Seen(log, reader=reader, scoped_for_tenant=lambda t: seen(log.scoped_for_tenant(t)))
+        return _Proxy(
+            log, reader=reader, scoped_for_tenant=lambda t: watched(log.scoped_for_tenant(t))
+        )
 
     made: ByStream = object.__new__(ByStream)
     made.__dict__.update(projection.__dict__)
     # `reads` must come from the original log: a version's log has rules that the proxy lacks.
     made._parts = replace(  # noqa: SLF001 - of this module
-        parts, handler=ahead.handle, deserialize=parts.reads, log=seen(parts.log)
+        parts, handler=ahead.handle, deserialize=parts.reads, log=watched(parts.log)
     )
     made._ahead = ahead  # noqa: SLF001 - of this module
     made._original = projection  # noqa: SLF001 - of this module

@@ -31,28 +31,28 @@ class UnderWay:
         task: the task that waits for the call; None: no task waits.
 
     Attributes:
-        is_told: whether the call must end because the backend is being closed.
+        is_cancelled: whether the call must end because the backend is being closed.
         left: gets a result when the call has ended; None: no code waits for that.
     """
 
-    __slots__ = ("is_told", "left", "task")
+    __slots__ = ("is_cancelled", "left", "task")
 
     def __init__(self, task: asyncio.Task[Any] | None) -> None:
         self.task = task
-        self.is_told = False
+        self.is_cancelled = False
         self.left: asyncio.Future[None] | None = None
 
-    def tell(self) -> None:
+    def cancel(self) -> None:
         """Cancel the task of the call, because the backend is being closed."""
-        if self.task is not None and not self.is_told:
-            self.is_told = True
+        if self.task is not None and not self.is_cancelled:
+            self.is_cancelled = True
             self.task.cancel()
 
-    def was_ended(self) -> bool:
+    def uncancel(self) -> bool:
         """Undo the cancellation; return whether it was the only one of the task."""
-        if self.task is None or not self.is_told:
+        if self.task is None or not self.is_cancelled:
             return False
-        self.is_told = False
+        self.is_cancelled = False
         return self.task.uncancel() == 0
 
 
@@ -71,8 +71,8 @@ class Calls:
     def end(self, call: UnderWay) -> None:
         """Record that a call has ended."""
         self._now.discard(call)
-        if call.is_told:
-            call.was_ended()  # the call ended on its own, so undo the cancellation
+        if call.is_cancelled:
+            call.uncancel()  # the call ended on its own, so undo the cancellation
         if call.left is not None and not call.left.done():
             call.left.set_result(None)
 
@@ -87,7 +87,7 @@ class Calls:
         try:
             yield
         except asyncio.CancelledError as error:
-            if call.was_ended():
+            if call.uncancel():
                 raise closed_before(error) from None
             raise
         finally:
@@ -114,10 +114,10 @@ class Calls:
             if its_loop is loop:
                 call.left = loop.create_future()
                 waiting.append(call.left)
-                call.tell()
+                call.cancel()
             else:
                 with suppress(RuntimeError):  # that loop is closed
-                    its_loop.call_soon_threadsafe(call.tell)
+                    its_loop.call_soon_threadsafe(call.cancel)
         if not waiting:
             return
         _, late = await asyncio.wait(waiting, timeout=seconds)

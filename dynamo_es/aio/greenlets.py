@@ -137,7 +137,7 @@ class GreenletBridge(Bridge):
             if here.raised is not None:
                 raise here.raised
         except asyncio.CancelledError as error:
-            if under_way.was_ended():
+            if under_way.uncancel():
                 raise closed_before(error) from None
             raise
         else:
@@ -249,7 +249,7 @@ async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
 async def _until_free(turn: Turn) -> None:
     loop = asyncio.get_running_loop()
     free = loop.create_future()
-    turn.tell(partial(loop.call_soon_threadsafe, _set, free))
+    turn.when_free(partial(loop.call_soon_threadsafe, _set, free))
     await free
 
 

@@ -38,8 +38,8 @@ class HasBridge(Over):
     async def prepare(self) -> None:
         """Do now, in a thread, the work that the first requests would otherwise do.
 
-        That is to import modules and to make clients. It would block the event loop for some tenths
-        of a second, once.
+        This imports modules and makes clients. Otherwise, the first requests would block the event
+        loop for some tenths of a second.
 
         Raises:
             InputError: the backend is closed.

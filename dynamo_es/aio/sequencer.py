@@ -63,9 +63,9 @@ class AsyncSequencer(Over):
     async def _run(
         self, run: Callable[..., SequencerReport], stop: Event | None, on_progress: object
     ) -> SequencerReport:
-        told = self._stop(stop)  # raises unless it is an event
+        stopped = self._stop(stop)  # raises unless it is an event
         flag = threading.Event()
-        waiting = asyncio.create_task(told.until_set())
+        waiting = asyncio.create_task(stopped.until_set())
         waiting.add_done_callback(lambda _: flag.set())
         try:
             return await self._bridge.run_in_thread(

@@ -50,7 +50,7 @@ class ConditionalAppend:
 BoundaryResult: TypeAlias = StoredVersion | Exception
 """The result of a conditional append: the version of its last event, or its error.
 
-The error is an `EventStoreError`, or what the outbox filter raised for one of its events.
+The error is an `EventStoreError`, or the error that the outbox filter raised for one of its events.
 """
 
 

@@ -86,7 +86,7 @@ class Candidate:
             self.result = StoredVersion(last, head.generation, repeated=True)
         elif self._stored:
             if complete:
-                self.result = self._torn()
+                self.result = self._partial()
         elif self._matching:
             self.result = self._conflict(tuple(self._matching), head)
 
@@ -148,7 +148,7 @@ class Candidate:
             self.stream_id, self.append.query, self.after, head, shown, hint
         )
 
-    def _torn(self) -> InvalidEventError:
+    def _partial(self) -> InvalidEventError:
         versions = ", ".join(str(version) for version in sorted(self._stored.values())[:5])
         return InvalidEventError(
             self.stream_id,

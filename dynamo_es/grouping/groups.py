@@ -164,13 +164,13 @@ class Groups:
                 self._lead(queue, work)
         except BaseException as error:
             if entry.doubtful or (entry.may_be_stored and not leads):
-                _refuse_to_deny(entry, error, work)
+                _raise_if_unknown(entry, error, work)
                 error.__cause__ = error.__cause__ or work.left_unknown(item)
             raise
         finally:
-            self._leave_surely(key, entry, work)
+            self._leave_despite_interrupts(key, entry, work)
         if isinstance(entry.outcome, BaseException):
-            _refuse_to_deny(entry, entry.outcome, work)
+            _raise_if_unknown(entry, entry.outcome, work)
         result: ResultT = _result_of(entry.outcome)
         return result
 
@@ -237,7 +237,7 @@ class Groups:
                 entry.finish(outcome)
             queue.group = []
 
-    def _leave_surely(self, key: Hashable, entry: Entry, work: Work[Any, Any]) -> None:
+    def _leave_despite_interrupts(self, key: Hashable, entry: Entry, work: Work[Any, Any]) -> None:
         """Leave the queue even if an interrupt comes while leaving."""
         try:
             self._leave(key, entry, work)
@@ -274,7 +274,7 @@ def _carry_out(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[o
     token = _leading.set(True)
     try:
         try:
-            return _each_its_own(_outcomes(work, items))
+            return _with_own_errors(_outcomes(work, items))
         except InputError as error:
             # One item is wrong, which must not fail the others.
             return [error] if len(items) == 1 else [_alone(work, item) for item in items]
@@ -291,7 +291,7 @@ def _outcomes(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[ob
     return outcomes
 
 
-def _each_its_own(outcomes: Sequence[object]) -> Sequence[object]:
+def _with_own_errors(outcomes: Sequence[object]) -> Sequence[object]:
     """Return the outcomes; if several callers would get the same error, each gets a copy."""
     seen: set[int] = set()
     own: list[object] = []
@@ -311,7 +311,7 @@ def _alone(work: Work[ItemT, ResultT], item: ItemT) -> object:
         return error
 
 
-def _refuse_to_deny(entry: Entry, error: BaseException, work: Work[Any, Any]) -> None:
+def _raise_if_unknown(entry: Entry, error: BaseException, work: Work[Any, Any]) -> None:
     """Raise that the outcome is unknown, if an error wrongly denies that the item is stored.
 
     An interrupted group may have stored the item before. A conflict is certain: it is not stored.

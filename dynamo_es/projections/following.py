@@ -72,7 +72,7 @@ class Following:
             return
         now_ms = self._renewed_ms = self._now_ms()
         until_ms = now_ms + self._lease_ms
-        if not self._cursors.renew(self._followed, self._moved, self._worker, until_ms):
+        if not self._cursors.renew(self._followed, self._target, self._worker, until_ms):
             self._lose()
 
     def keep(self, version: int, returned: object) -> None:  # noqa: ARG002 - writes are returned
@@ -95,7 +95,7 @@ class Following:
     def release(self) -> None:
         """Move the cursor, store the failure if there is one, and give the lease back."""
         if self._lost or self._cursors.release(
-            self._followed, self._moved, self._worker, self._failure
+            self._followed, self._target, self._worker, self._failure
         ):
             return
         _log.warning(
@@ -107,7 +107,7 @@ class Following:
         )
 
     @property
-    def _moved(self) -> int | None:
+    def _target(self) -> int | None:
         """Return the version to move the cursor to with the next renewal or release; None: none."""
         return self.done
 

@@ -91,6 +91,6 @@ class FollowingWithWrites(Following):
         return position
 
     @property
-    def _moved(self) -> int | None:
+    def _target(self) -> int | None:
         """Return the version after events without writes; None if the cursor must not move."""
         return None if self._unknown or self.done == self._stored else self.done

@@ -149,7 +149,7 @@ class Handling:
             if attempts >= self._policy.attempts:
                 self._set_aside(raw, attempts, error)
                 return True
-            self._tell_of_retry(raw, attempts, error)
+            self._log_retry(raw, attempts, error)
             wait = self._policy.wait_after(attempts)
             if (self._stop.wait(wait) or self._stop.is_set()) and stoppable:
                 return False
@@ -190,7 +190,7 @@ class Handling:
             self._parking.park(key, place, attempts, error, raw.entry.context)
 
     @staticmethod
-    def _tell_of_retry(raw: RecordedRaw, attempts: int, error: Exception) -> None:
+    def _log_retry(raw: RecordedRaw, attempts: int, error: Exception) -> None:
         _log.warning(
             "The event at position %d failed %d time%s, and is tried again: %s",
             raw.position,

@@ -44,7 +44,7 @@ def with_missing(
 
 
 def up_to(load: Callable[[int, int], list[Step]], at: int, uuid: UUID) -> Sequence[Step]:
-    """Return the events after a cursor, up to and with the one that has a uuid; [] without it."""
+    """Return the events after a cursor up to one with a uuid, inclusive; [] without it."""
     found: list[Step] = []
     size = 1
     while True:

@@ -171,8 +171,8 @@ class Run:
     def let_go(self) -> None:
         """Forget the work since the last checkpoint, because another worker has taken over."""
         _log.warning(
-            "Projection %r: another worker has taken over, or the position was reset. This one "
-            "was at %d, and saved %d.",
+            "Projection %r: another worker has taken over, or the position was reset. This worker "
+            "was at position %d, and had saved %d.",
             self._parts.name,
             self._position,
             self._saved,

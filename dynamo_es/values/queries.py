@@ -94,7 +94,7 @@ class Query:
     def __init__(self, types: Iterable[str | type] = (), tags: Iterable[Tag] = ()) -> None:
         item = QueryItem(frozenset(_types(types)), frozenset(_tags(tags)))
         if not item.types and not item.tags:
-            raise InputError("A query needs types or tags: for all events, say Query.everything().")
+            raise InputError("A query needs types or tags: for all events, use Query.everything().")
         object.__setattr__(self, "items", (item,))
         object.__setattr__(self, "_by_tag", None)
 

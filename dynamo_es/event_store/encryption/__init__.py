@@ -1,1 +1,1 @@
-"""Encrypts fields of events. After a person's key is deleted, nobody can read that person's."""
+"""Encrypts fields of events. Without a person's key, that person's fields are unreadable."""
