@@ -27,7 +27,10 @@ class Waits(Protocol):
         """Run ``work`` here and in ``helpers`` helpers at the same time; return when all end."""
 
     def begin(self, call: Callable[[], object]) -> Callable[[], None]:
-        """Begin a call beside this one, which never raises; return a function that waits."""
+        """Begin a call beside this one, and return a function that waits for its end.
+
+        The call must not raise.
+        """
 
     def until_free(self, turn: Turn) -> None:
         """Wait until the turn may be free."""

@@ -122,7 +122,7 @@ class AsyncBackend(HasBridge):
 
     @property
     def encryption(self) -> AsyncEncryption:
-        """Encrypts fields of this tenant's events; `Encryption.shred` erases a data subject."""
+        """Encrypts fields of this tenant's events; `Encryption.shred` deletes a subject's key."""
         return AsyncEncryption(self._sync.encryption, self._bridge)
 
     @property

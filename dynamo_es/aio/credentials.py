@@ -64,7 +64,7 @@ class RenewedCredentials:
     def _renew_ahead(self) -> None:
         try:
             self._now = elsewhere(self._frozen)
-        except Exception:  # noqa: BLE001, S110 - the old ones are valid; who waits meets the error
+        except Exception:  # noqa: BLE001, S110 - the old ones are still valid; a waiting request raises it
             pass
         finally:
             self._is_renewing = False

@@ -28,7 +28,7 @@ class AsyncEncryption(Over):
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return the encryption of another tenant; this one does not change.
+        """Return the encryption of one tenant; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.

@@ -414,7 +414,7 @@ class AsyncStorage(Over):
         stream_id: StreamId,
         appends: Sequence[ConditionalAppend],
     ) -> list[BoundaryResult]:
-        """Append to the end of a stream, except for appends whose query matches an unseen event.
+        """Carry out appends to the end of a stream, each unless its query matches an unseen event.
 
         Each append is accepted or refused on its own, in the order given. The query of an append is
         also matched with the events of accepted appends before it. All accepted appends become one
@@ -550,7 +550,7 @@ class AsyncStorage(Over):
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return a storage for the streams of another tenant; this one does not change.
+        """Return a storage for the streams of one tenant; this one does not change.
 
         Args:
             tenant_id: any text.

@@ -95,7 +95,7 @@ class BoundaryStrategy:
     def insert_unless(
         self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
     ) -> list[BoundaryResult]:
-        """Append to the end of a stream, except for appends whose query matches an unseen event.
+        """Carry out appends to the end of a stream, each unless its query matches an unseen event.
 
         Each append is accepted or refused on its own, in the order given. The query of an append is
         also matched with the events of accepted appends before it. All accepted appends become one

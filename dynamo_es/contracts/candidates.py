@@ -119,7 +119,7 @@ class Candidate:
         return events.has_any(self._own)
 
     def goes_after(self, events: GatheredEvents) -> bool:
-        """Return whether none of these events decides the append, except for those it has seen."""
+        """Return whether no event that the append has not seen decides it."""
         return not self._may_concern(events) or not any(
             (event.version or 0) > self.seen and self._is_decided_by(event) for event in events
         )

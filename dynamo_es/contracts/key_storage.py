@@ -68,7 +68,7 @@ class KeyStorageStrategy(ABC):
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage for the keys of another tenant; this one does not change.
+        """Return a storage for the keys of one tenant; this one does not change.
 
         Args:
             tenant_id: any text.

@@ -292,7 +292,7 @@ class StorageStrategy(AllOrNone, StateStrategy):
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage for the streams of another tenant; this one does not change.
+        """Return a storage for the streams of one tenant; this one does not change.
 
         Args:
             tenant_id: any text.

@@ -243,35 +243,35 @@ class AllCheckpoints(CheckpointStrategy):
         self._tenants = tenants
 
     def position(self, name: str) -> Position | None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def move(self, name: str, position: Position) -> Position:  # noqa: ARG002 - refused
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def fail(self, name: str, position: Position, failure: NewFailure) -> None:  # noqa: ARG002
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def reset(self, name: str, position: Position) -> None:  # noqa: ARG002 - refused
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def look(self, name: str) -> CheckpointState:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def take(self, name: str, *_: object) -> CheckpointState | None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def renew(self, name: str, *_: object) -> Saved:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def save(self, name: str, *_: object) -> Saved:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def new_writes(self) -> WriteBatch:
@@ -279,23 +279,23 @@ class AllCheckpoints(CheckpointStrategy):
         return self._any.new_writes()
 
     def apply(self, name: str, *_: object) -> Saved:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def release(self, name: str, *_: object) -> None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def ask(self, name: str, *_: object) -> bool:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def pause(self, name: str) -> None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def resume(self, name: str) -> None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def of_version(self, version: int | None) -> AllCheckpoints:

@@ -114,7 +114,7 @@ class Backend(ReadModels):
 
     @property
     def encryption(self) -> Encryption:
-        """Encrypts fields of this tenant's events; `Encryption.shred` erases a data subject."""
+        """Encrypts fields of this tenant's events; `Encryption.shred` deletes a subject's key."""
         return self._typed.encryption(self._tenant_id)
 
     @property

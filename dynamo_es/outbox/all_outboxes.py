@@ -79,7 +79,7 @@ class OutboxOfAll(Outbox):
         return [entry for tenant in self._tenants() for entry in self._of(tenant).entries()]
 
     def retry(self, position: Position) -> None:  # noqa: ARG002 - refused
-        """Each log has such a position: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because each log has such a position."""
         self._refuse("An entry")
 
     def retry_all(self) -> int:
@@ -87,11 +87,11 @@ class OutboxOfAll(Outbox):
         return sum(self._of(tenant_id).retry_all() for tenant_id in self._tenants())
 
     def skip(self, position: Position) -> None:  # noqa: ARG002 - refused
-        """Each log has such a position: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because each log has such a position."""
         self._refuse("An entry")
 
     def reset(self, position: Position) -> None:  # noqa: ARG002 - refused
-        """Each log has such a position: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because each log has such a position."""
         self._refuse("The position")
 
     def _refuse(self, what: str) -> NoReturn:

@@ -71,7 +71,7 @@ class Encryption:
         self._cache.clear()
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the encryption of another tenant; this one does not change.
+        """Return the encryption of one tenant; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
