@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dynamo_es import DynamoConfig
 
 QUICK = replace(CONFIG, connect_timeout=2.0, read_timeout=3.0, max_attempts=1)
-HASTY = replace(QUICK, read_timeout=0.3)
+HASTY = replace(QUICK, read_timeout=0.1)
 
 
 def signed(url: str, body: bytes = b'{"a": 1}', **headers: str) -> Signed:
