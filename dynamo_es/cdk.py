@@ -48,8 +48,8 @@ class EventStore(Construct):
         scope: the stack.
         id: id of the construct.
         package: path of the zip that ``dynamo-es package`` built; None: the stack has no functions.
-        parameters: parameters of the template, such as ``{"LogRetentionDays": 7}``; ``dynamo-es
-            template app`` lists them. Values may be CDK tokens.
+        parameters: parameters of the template, such as ``{"LogRetentionDays": 7}``;
+            ``dynamo-es template app`` lists them. Values may be CDK tokens.
         environment: further environment variables for all functions.
 
     Raises:

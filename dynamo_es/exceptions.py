@@ -6,9 +6,9 @@
     ├── InputError (also a ValueError)          refused before anything is sent
     │   ├── InvalidStreamIdError                tenant, category, name or UUID; key too long
     │   │   └── IncompatibleUuidAndName         the name derives another UUID
-    │   ├── InvalidVersioningError              no way to append, or not a version
+    │   ├── InvalidVersioningError              a wrong versioning or version
     │   ├── InvalidRangeError                   start or stop below 1
-    │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
+    │   ├── InvalidEventError                   not JSON, a wrong version, mixed time zones
     │   ├── InvalidSubjectError                 a data subject that cannot be a key
     │   ├── InvalidPositionError                negative, or past the end of the log
     │   ├── TenantRequiredError                 each tenant has a log: say which one
@@ -20,7 +20,7 @@
     │   └── CommitTooLargeError                 more than one write can carry
     ├── ConcurrentStreamWriteError              the stream is not at the expected version
     │   └── AppendAllConflictError              streams of an append to several have changed
-    ├── BoundaryConflictError                   an event that the caller has not seen matches
+    ├── BoundaryConflictError                   a query matches an event that you have not seen
     ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
     ├── AppendsFailedError                      some of many independent appends failed
     ├── UnknownConsumerError                    no checkpoint with that name
@@ -28,7 +28,7 @@
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── ProjectionPausedError                   the projection is paused
     ├── ProjectionDemotedError                  a newer version of the projection is live
-    ├── VersionLagsError                        a version that is not as far as the live one
+    ├── VersionLagsError                        the version lags the live one
     ├── CursorBusyError                         another process applies the stream's events
     ├── ProjectionBusyError                     another worker runs the projection
     ├── ProjectionWriteRefusedError             a condition of a projection's writes was not met
@@ -36,8 +36,8 @@
     ├── VersioningMismatch                      versions on a versionless stream, or the reverse
     │   ├── ExpectedVersionUsedOnVersionlessStream
     │   └── NoExpectedVersionGivenOnVersionedStream
-    ├── SnapshotAheadOfStreamError              a snapshot of a version not reached
-    ├── AppendOutcomeUnknownError               stored or not: DynamoDB's answer is lost
+    ├── SnapshotAheadOfStreamError              the stream has not reached its version
+    ├── AppendOutcomeUnknownError               the events may be stored or not
     ├── StreamGapError                          an event is missing in the middle of a stream
     ├── StoredItemError                         an item that this release cannot read
     ├── UnreadableEventError                    a stored event that does not fit its class

@@ -52,8 +52,8 @@ class Aggregate:
                 self.balance = state.amount
 
     Every class needs the category of its streams, its own or an inherited one, so that no class
-    reads the streams of another. Define a base class that has no streams itself with ``class
-    Base(Aggregate, abstract=True)``.
+    reads the streams of another. Define a base class that has no streams itself with
+    ``class Base(Aggregate, abstract=True)``.
 
     Attributes:
         category: category of the streams of this class.

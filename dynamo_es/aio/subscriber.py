@@ -32,8 +32,9 @@ class AsyncSubscriber(SubscribesLater):
 
         Args:
             position: position in the log. If each tenant has its own log, a subscriber of all
-                tenants takes a position for each: ``subscriber.after({"acme": 12, "umbrella":
-                3})``. Logs of other tenants are read from the beginning.
+                tenants takes a position for each:
+                ``subscriber.after({"acme": 12, "umbrella": 3})``. Logs of other tenants are read
+                from the beginning.
 
         Raises:
             InvalidPositionError: the position is negative.

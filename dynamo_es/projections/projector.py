@@ -183,9 +183,9 @@ class Projector(StreamFollower):
     ) -> int:
         """Apply an event, after any earlier events of its stream that are missing.
 
-        You can register it as a listener: ``backend.listeners.register(projector.project,
-        to="account")``. If you register it for event classes, it applies only missing events of
-        these classes.
+        You can register it as a listener:
+        ``backend.listeners.register(projector.project, to="account")``. If you register it for
+        event classes, it applies only missing events of these classes.
 
         Args:
             wrapped_event: the event, with its version.

@@ -33,8 +33,8 @@ refused, because one value of these can be written in several ways.
 class Tag:
     """A thing that an event is about: ``Tag("course", "c1")``.
 
-    A tag without a value marks a field of an event class, and the field gives the value: ``course:
-    Annotated[str, Tag("course")]``.
+    A tag without a value marks a field of an event class, and the field gives the value:
+    ``course: Annotated[str, Tag("course")]``.
 
     Attributes:
         name: kind of the thing, text of one character or more, without ``$`` at the beginning.
