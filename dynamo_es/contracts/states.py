@@ -147,7 +147,7 @@ def lowest_of(parts: Sequence[Part]) -> int | None:
 
 
 def wanted_of(stream_id: StreamId, parts: Sequence[Part], found: Matching) -> Matching:
-    """Return those of the found events that belong to a part.
+    """Return those of the events above `lowest_of` that belong to a part.
 
     Raises:
         BoundaryConflictError: the stream has not reached the ``after`` of a part.
