@@ -22,8 +22,8 @@ from dynamo_es.cli.demonstration.stage import (
     set_stage,
 )
 from dynamo_es.cli.importing import Chunk, Cutter, Importer, Settings, open_source
-from dynamo_es.cli.progress import ticking, watched
-from dynamo_es.cli.terminal import print_json, results, tell
+from dynamo_es.cli.terminal.output import print_json, results, tell
+from dynamo_es.cli.terminal.progress import ticking, watched
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.values import ExplicitVersioning

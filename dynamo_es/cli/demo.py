@@ -9,7 +9,7 @@ from rich.padding import Padding
 from dynamo_es.cli.demonstration import steps
 from dynamo_es.cli.demonstration.stage import Stage, describe, open_sample, read_streams, set_stage
 from dynamo_es.cli.options import AsJson
-from dynamo_es.cli.terminal import print_json, results
+from dynamo_es.cli.terminal.output import print_json, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable

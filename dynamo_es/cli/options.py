@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from dynamo_es.cli.terminal import tell
+from dynamo_es.cli.terminal.output import tell
 from dynamo_es.dynamodb.config import DEFAULT_TABLES, ENVIRONMENT_PREFIX, DynamoConfig
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local, stand_ins
 from dynamo_es.environment import variables

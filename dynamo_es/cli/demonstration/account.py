@@ -16,7 +16,7 @@ from dynamo_es import (
     upcaster,
 )
 from dynamo_es.cli.demonstration.stage import an_event
-from dynamo_es.cli.rendering import facts
+from dynamo_es.cli.terminal.rendering import facts
 
 if TYPE_CHECKING:
     from dynamo_es.cli.demonstration.stage import Seen, Stage

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dynamo_es.cli.demonstration.stage import an_event, compare_all, describe, open_sample
 from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
-from dynamo_es.cli.rendering import count, facts, figures
+from dynamo_es.cli.terminal.rendering import count, facts, figures
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.testing import Fault, Network
