@@ -23,7 +23,7 @@ def variables(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """Return the given variables, or those of the process for None.
 
     Raises:
-        ConfigurationError: not a mapping.
+        ConfigurationError: it is not a mapping.
     """
     if environ is None:
         return os.environ

@@ -219,7 +219,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
             refuse_unfinished(this.outcome, decision.decide, DECIDE)
         except BaseException as error:
             if is_interrupt(error):
-                raise  # it is this thread's or task's
+                raise  # an interrupt is for this thread or task
             this.outcome = error  # its caller gets it
             return
         pending = aggregate._pending_events()  # noqa: SLF001

@@ -73,7 +73,7 @@ class AsyncBoundaryIndex(Over):
         Raises:
             InputError: ``batch_size`` is not an integer of 1 or more.
             InvalidSubscriptionError: ``stop`` cannot stop a run.
-            StoredItemError: an item that this release cannot read.
+            StoredItemError: this release cannot read an item.
             ServiceError: AWS refused a request or did not answer. Run it again.
 
         Cost on DynamoDB: 2 requests if there is nothing to index; else 3 to 4 for each batch, and 2

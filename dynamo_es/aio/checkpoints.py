@@ -100,7 +100,7 @@ class AsyncCheckpoints(Over):
             failure: the event and the reason.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.fail, name, position, failure)
@@ -112,7 +112,7 @@ class AsyncCheckpoints(Over):
         """Return a projection's live version; None if no version was promoted.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.live, name)
@@ -124,7 +124,7 @@ class AsyncCheckpoints(Over):
         """Read a consumer's position and lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.look, name)
@@ -139,8 +139,8 @@ class AsyncCheckpoints(Over):
         A move deletes the consumer's stored failure.
 
         Raises:
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.move, name, position)
@@ -165,7 +165,7 @@ class AsyncCheckpoints(Over):
         without a version. `all` returns those of every version.
 
         Raises:
-            InvalidConsumerError: a version that is not an integer of 1 or more, or None.
+            InvalidConsumerError: the version is not an integer of 1 or more, or None.
         """
         return self._like(self._sync.of_version(version))
 
@@ -177,7 +177,7 @@ class AsyncCheckpoints(Over):
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.pause, name)
@@ -189,7 +189,7 @@ class AsyncCheckpoints(Over):
         """Return a consumer's position; None if it has never saved one.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.position, name)
@@ -208,7 +208,7 @@ class AsyncCheckpoints(Over):
             expected: version that must be live now; None: no version.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.promote, name, version, expected)
@@ -250,8 +250,8 @@ class AsyncCheckpoints(Over):
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.reset, name, position)
@@ -273,7 +273,7 @@ class AsyncCheckpoints(Over):
         """Save a position under a lease, unless a higher one is saved, and renew the lease.
 
         Raises:
-            InvalidPositionError: a negative position.
+            InvalidPositionError: the position is negative.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.save, name, claim, position, until_ms)
@@ -312,7 +312,7 @@ class AsyncCheckpoints(Over):
             the holder has renewed the lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.take, name, worker, seen, until_ms, length_ms)

@@ -126,7 +126,7 @@ class AsyncCursors(Over):
 
         Raises:
             CursorBusyError: another worker has the lease.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.take, followed, version, worker, now_ms, until_ms)

@@ -171,7 +171,7 @@ class AsyncEventStore(Over):
             AppendsFailedError: an append failed; its ``errors`` has the error of each stream, its
                 ``stored`` the new versions of the others. To try again, append the failed events
                 again, in the same `WrappedEvent` objects.
-            InputError: a wrong argument; nothing was written.
+            InputError: an argument is wrong; nothing was written.
 
         Other errors: those of the events themselves, as in `append`; then nothing was written. Cost
         on DynamoDB: see `StorageStrategy.insert_many`.

@@ -44,9 +44,9 @@ class AsyncStorage(Over):
         In memory, nothing is charged: the result has the number of events, and 0 units.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidVersioningError: not one of the three ways to append.
-            InvalidEventError: an event that cannot be stored.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidVersioningError: ``versioning`` is not one of the three ways to append.
+            InvalidEventError: an event cannot be stored.
             CommitTooLargeError: the events are more than one append can carry; see `insert_events`.
         """
         return self._sync.append_cost(stream_id, versioning, events)
@@ -93,8 +93,8 @@ class AsyncStorage(Over):
         generation never gets into the new one.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
         Cost on DynamoDB: 1 read of the stream, 4 requests, and 1 more per 25 commits; the write
@@ -131,10 +131,10 @@ class AsyncStorage(Over):
 
         Raises:
             InvalidRangeError: ``start`` or ``stop`` is below 1 (also a ``ValueError``).
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
             StreamGapError: an event in the middle was missing in two reads.
             ReplicaLagError: an event has not arrived in this replica region yet.
-            StoredItemError: an item of the stream that this release cannot read.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request for a snapshot and the events after it, or for up to 127
@@ -162,8 +162,8 @@ class AsyncStorage(Over):
             BoundaryConflictError: the stream has not reached ``after``, or is in another
                 generation: it was deleted since, or ``after`` comes from another stream.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
@@ -219,7 +219,7 @@ class AsyncStorage(Over):
             For each key the state with its version and generation, or None.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
             InputError: ``keys`` is not a list of texts.
             ServiceError: AWS refused the request or did not answer.
 
@@ -235,8 +235,8 @@ class AsyncStorage(Over):
         """Return the length and the generation of a stream; None if the stream does not exist.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request; 1 read unit per 4 KB of the newest commit. After a
@@ -265,8 +265,8 @@ class AsyncStorage(Over):
 
         Raises:
             InputError: ``most`` is not an integer of 1 or more.
-            InvalidStreamIdError: not a stream id.
-            StoredItemError: an item that this release cannot read.
+            InvalidStreamIdError: it is not a stream id.
+            StoredItemError: this release cannot read an item.
             ServiceError: AWS refused a request or did not answer. Call it again.
 
         Cost on DynamoDB: 3 to 4 requests for each call. For each different tag, 1 request and 1
@@ -312,7 +312,8 @@ class AsyncStorage(Over):
             InvalidEventError: an event cannot be stored, or a stream is in ``appends`` twice.
             InputError: a stream is in ``unchanged`` twice, or in ``appends`` too, or there are
                 checks or writes but no appends.
-            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
+            CommitTooLargeError: the events take more than 4 MB or 100 items in all, after
+                compression.
             AppendOutcomeUnknownError: the answer was lost; the events are stored in all
                 streams or in none.
             EventStoreError: other errors of `StorageStrategy.insert_events`.
@@ -361,16 +362,17 @@ class AsyncStorage(Over):
             ExpectedVersionUsedOnVersionlessStream: you gave a version, but the stream has none.
             NoExpectedVersionGivenOnVersionedStream: you gave ``NO_VERSIONING``, but the stream has
                 versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidVersioningError: not one of the three ways to append.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidVersioningError: ``versioning`` is not one of the three ways to append.
             InvalidEventError: an event cannot be stored; see the message.
-            CommitTooLargeError: more than 4 MB or 100 items after compression, or more than
-                `DynamoConfig.max_uncompressed_bytes` before.
-            InvalidEnlistedWriteError: a write that an append cannot carry, or more than 99.
+            CommitTooLargeError: the events take more than 4 MB or 100 items after compression, or
+                more than `DynamoConfig.max_uncompressed_bytes` before.
+            InvalidEnlistedWriteError: an append cannot carry one of the writes, or there are more
+                than 99.
             EnlistedWriteRefusedError: the condition of an enlisted write was not met. Nothing
                 was written.
             AppendOutcomeUnknownError: the answer was lost, so the events may be stored or not.
-            StoredItemError: an item of the stream that this release cannot read.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer; nothing was written.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -437,8 +439,8 @@ class AsyncStorage(Over):
             append with an error has stored nothing, unless its outcome is unknown.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidEventError: an event that cannot be stored.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidEventError: an event cannot be stored.
             InputError: another argument is wrong; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
@@ -509,10 +511,10 @@ class AsyncStorage(Over):
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
             InvalidEventError: the snapshot has no version, or its payload is not JSON.
-            CommitTooLargeError: more than 400 KB, after compression.
-            StoredItemError: an item of the stream that this release cannot read.
+            CommitTooLargeError: the snapshot takes more than 400 KB, after compression.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -535,11 +537,11 @@ class AsyncStorage(Over):
             state: the state; its stream is that of the boundary.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
             InvalidEventError: the state has no version or no generation, or its payload is not
                 JSON.
             InputError: the key is not text, or is empty.
-            CommitTooLargeError: more than 400 KB, after compression.
+            CommitTooLargeError: the state takes more than 400 KB, after compression.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the state.

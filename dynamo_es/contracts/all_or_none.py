@@ -75,7 +75,8 @@ class AllOrNone(ABC):
             InvalidEventError: an event cannot be stored, or a stream is in ``appends`` twice.
             InputError: a stream is in ``unchanged`` twice, or in ``appends`` too, or there are
                 checks or writes but no appends.
-            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
+            CommitTooLargeError: the events take more than 4 MB or 100 items in all, after
+                compression.
             AppendOutcomeUnknownError: the answer was lost; the events are stored in all
                 streams or in none.
             EventStoreError: other errors of `StorageStrategy.insert_events`.

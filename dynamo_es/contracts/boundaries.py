@@ -118,8 +118,8 @@ class BoundaryStrategy:
             append with an error has stored nothing, unless its outcome is unknown.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidEventError: an event that cannot be stored.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidEventError: an event cannot be stored.
             InputError: another argument is wrong; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
@@ -144,8 +144,8 @@ class BoundaryStrategy:
             BoundaryConflictError: the stream has not reached ``after``, or is in another
                 generation: it was deleted since, or ``after`` comes from another stream.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
@@ -169,8 +169,8 @@ class BoundaryStrategy:
 
         Raises:
             InputError: ``most`` is not an integer of 1 or more.
-            InvalidStreamIdError: not a stream id.
-            StoredItemError: an item that this release cannot read.
+            InvalidStreamIdError: it is not a stream id.
+            StoredItemError: this release cannot read an item.
             ServiceError: AWS refused a request or did not answer. Call it again.
 
         Cost on DynamoDB: 3 to 4 requests for each call. For each different tag, 1 request and 1
@@ -223,7 +223,7 @@ def check_conditional(stream_id: StreamId, append: ConditionalAppend) -> None:
     """Raise unless a storage can carry out the append.
 
     Raises:
-        InvalidStreamIdError: not a stream id.
+        InvalidStreamIdError: it is not a stream id.
         InvalidEventError: there are no events, or one cannot be stored.
         InvalidVersioningError: ``after`` is not a version.
         InputError: it is not a `ConditionalAppend`, or its query is wrong.

@@ -70,7 +70,7 @@ class CheckpointStrategy(ABC):
         """Return a consumer's position; None if it has never saved one.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -81,8 +81,8 @@ class CheckpointStrategy(ABC):
         A move deletes the consumer's stored failure.
 
         Raises:
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -99,7 +99,7 @@ class CheckpointStrategy(ABC):
             failure: the event and the reason.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -112,8 +112,8 @@ class CheckpointStrategy(ABC):
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -123,7 +123,7 @@ class CheckpointStrategy(ABC):
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -136,7 +136,7 @@ class CheckpointStrategy(ABC):
         """Read a consumer's position and lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -159,7 +159,7 @@ class CheckpointStrategy(ABC):
             the holder has renewed the lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -176,7 +176,7 @@ class CheckpointStrategy(ABC):
         """Save a position under a lease, unless a higher one is saved, and renew the lease.
 
         Raises:
-            InvalidPositionError: a negative position.
+            InvalidPositionError: the position is negative.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -256,7 +256,7 @@ class CheckpointStrategy(ABC):
         without a version. `all` returns those of every version.
 
         Raises:
-            InvalidConsumerError: a version that is not an integer of 1 or more, or None.
+            InvalidConsumerError: the version is not an integer of 1 or more, or None.
         """
 
     @abstractmethod
@@ -264,7 +264,7 @@ class CheckpointStrategy(ABC):
         """Return a projection's live version; None if no version was promoted.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -278,7 +278,7 @@ class CheckpointStrategy(ABC):
             expected: version that must be live now; None: no version.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 

@@ -123,7 +123,7 @@ def check_iteration(
 
     Raises:
         InvalidRangeError: the range is wrong, or ``newest_first`` comes without a start.
-        InputError: a page size that is not an integer of 1 or more.
+        InputError: the page size is not an integer of 1 or more.
     """
     check_range(start, stop)
     check_count("page_size", page_size)

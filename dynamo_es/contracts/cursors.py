@@ -65,7 +65,7 @@ class CursorStrategy(ABC):
 
         Raises:
             CursorBusyError: another worker has the lease.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 

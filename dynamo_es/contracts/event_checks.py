@@ -34,8 +34,8 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
     """Raise unless a storage can append the events to the stream.
 
     Raises:
-        InvalidStreamIdError: not a stream id.
-        InvalidVersioningError: not one of the three ways to append.
+        InvalidStreamIdError: it is not a stream id.
+        InvalidVersioningError: ``versioning`` is not one of the three ways to append.
         InvalidEventError: an event cannot be stored; the message says which, by its 0-based index,
             and why.
     """

@@ -22,7 +22,7 @@ class KeyStorageStrategy(ABC):
         """Return the current key of a subject; None if it has none.
 
         Raises:
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             StoredItemError: the stored key cannot be read.
             ServiceError: AWS refused or did not answer.
 
@@ -41,7 +41,7 @@ class KeyStorageStrategy(ABC):
             new: the key to store if the subject has none.
 
         Raises:
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             StoredItemError: the stored key cannot be read.
             ServiceError: AWS refused or did not answer.
 
@@ -60,7 +60,7 @@ class KeyStorageStrategy(ABC):
             Whether the subject has ever had a key.
 
         Raises:
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer; call again to be sure.
 
         Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit; 1 read unit without a key.
@@ -74,5 +74,5 @@ class KeyStorageStrategy(ABC):
             tenant_id: any text.
 
         Raises:
-            InvalidStreamIdError: not text.
+            InvalidStreamIdError: the tenant id is not text.
         """

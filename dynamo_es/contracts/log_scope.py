@@ -20,7 +20,7 @@ def is_per_tenant(log_scope: LogScope) -> bool:
     """Return whether each tenant has a log of its own.
 
     Raises:
-        ConfigurationError: not a scope.
+        ConfigurationError: it is not a scope.
     """
     if log_scope not in LOG_SCOPES:
         raise ConfigurationError(

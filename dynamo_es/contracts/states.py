@@ -103,7 +103,7 @@ class StateStrategy(BoundaryStrategy):
             For each key the state with its version and generation, or None.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
             InputError: ``keys`` is not a list of texts.
             ServiceError: AWS refused the request or did not answer.
 
@@ -124,11 +124,11 @@ class StateStrategy(BoundaryStrategy):
             state: the state; its stream is that of the boundary.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
             InvalidEventError: the state has no version or no generation, or its payload is not
                 JSON.
             InputError: the key is not text, or is empty.
-            CommitTooLargeError: more than 400 KB, after compression.
+            CommitTooLargeError: the state takes more than 400 KB, after compression.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the state.

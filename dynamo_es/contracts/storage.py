@@ -65,10 +65,10 @@ class StorageStrategy(AllOrNone, StateStrategy):
 
         Raises:
             InvalidRangeError: ``start`` or ``stop`` is below 1 (also a ``ValueError``).
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
             StreamGapError: an event in the middle was missing in two reads.
             ReplicaLagError: an event has not arrived in this replica region yet.
-            StoredItemError: an item of the stream that this release cannot read.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request for a snapshot and the events after it, or for up to 127
@@ -120,8 +120,8 @@ class StorageStrategy(AllOrNone, StateStrategy):
         """Return the length and the generation of a stream; None if the stream does not exist.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request; 1 read unit per 4 KB of the newest commit. After a
@@ -154,9 +154,9 @@ class StorageStrategy(AllOrNone, StateStrategy):
         In memory, nothing is charged: the result has the number of events, and 0 units.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidVersioningError: not one of the three ways to append.
-            InvalidEventError: an event that cannot be stored.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidVersioningError: ``versioning`` is not one of the three ways to append.
+            InvalidEventError: an event cannot be stored.
             CommitTooLargeError: the events are more than one append can carry; see `insert_events`.
         """
 
@@ -196,16 +196,17 @@ class StorageStrategy(AllOrNone, StateStrategy):
             ExpectedVersionUsedOnVersionlessStream: you gave a version, but the stream has none.
             NoExpectedVersionGivenOnVersionedStream: you gave ``NO_VERSIONING``, but the stream has
                 versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidVersioningError: not one of the three ways to append.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidVersioningError: ``versioning`` is not one of the three ways to append.
             InvalidEventError: an event cannot be stored; see the message.
-            CommitTooLargeError: more than 4 MB or 100 items after compression, or more than
-                `DynamoConfig.max_uncompressed_bytes` before.
-            InvalidEnlistedWriteError: a write that an append cannot carry, or more than 99.
+            CommitTooLargeError: the events take more than 4 MB or 100 items after compression, or
+                more than `DynamoConfig.max_uncompressed_bytes` before.
+            InvalidEnlistedWriteError: an append cannot carry one of the writes, or there are more
+                than 99.
             EnlistedWriteRefusedError: the condition of an enlisted write was not met. Nothing
                 was written.
             AppendOutcomeUnknownError: the answer was lost, so the events may be stored or not.
-            StoredItemError: an item of the stream that this release cannot read.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer; nothing was written.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -252,10 +253,10 @@ class StorageStrategy(AllOrNone, StateStrategy):
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
             InvalidEventError: the snapshot has no version, or its payload is not JSON.
-            CommitTooLargeError: more than 400 KB, after compression.
-            StoredItemError: an item of the stream that this release cannot read.
+            CommitTooLargeError: the snapshot takes more than 400 KB, after compression.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -272,8 +273,8 @@ class StorageStrategy(AllOrNone, StateStrategy):
         generation never gets into the new one.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
         Cost on DynamoDB: 1 read of the stream, 4 requests, and 1 more per 25 commits; the write

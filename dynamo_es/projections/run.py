@@ -292,7 +292,7 @@ class Run:
             raise
 
     def _save(self) -> bool:
-        """Save the checkpoint; return False if it is further, or another worker wants the lease."""
+        """Save the checkpoint; return False if it was moved, so that the run goes on from there."""
         there = self._save_with_writes()
         self._saved, self._unsaved = there, 0
         if there == self._position:

@@ -38,8 +38,7 @@ class QueryItem:
         tag_texts: the tags as they are stored.
 
     Raises:
-        InputError: a type that is neither a class nor a name, a tag that is not a `Tag`, or a tag
-            without a value.
+        InputError: a type is neither a class nor a name, or a tag is not a `Tag` or has no value.
     """
 
     types: frozenset[str | type] = frozenset()

@@ -42,8 +42,8 @@ class Tag:
             field.
 
     Raises:
-        InputError: a name that is not text, is empty, or begins with ``$``; or a value that is not
-            a `TagValue`.
+        InputError: the name is not text, is empty, or begins with ``$``; or the value is not a
+            `TagValue`.
     """
 
     name: str
