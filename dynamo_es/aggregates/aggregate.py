@@ -197,8 +197,7 @@ def category_of(kind: type[Aggregate]) -> str:
     if not isinstance(category, str):
         raise AggregateDefinitionError(
             f"{kind.__qualname__}.category must be text, not {shown(category)}: set the "
-            "category of its "
-            "streams. Define a base class without streams with abstract=True."
+            "category of its streams. Define a base class without streams with abstract=True."
         )
     return category
 

@@ -170,8 +170,7 @@ def stream_id_of(id: AggregateId, category: str) -> StreamId:  # noqa: A002
     if isinstance(id, StreamId) and id.category != category:
         raise InvalidStreamIdError(
             f"{describe_stream(id)} is not of the aggregate's category {category!r}: give a "
-            "StreamId of that "
-            "category, or the UUID or name alone."
+            "StreamId of that category, or only the UUID or the name."
         )
     if not isinstance(id, UUID):
         raise InvalidStreamIdError(

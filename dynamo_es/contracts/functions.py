@@ -130,7 +130,6 @@ def _refusal(function: object, role: str, reason: str) -> AsynchronousFunctionEr
     instead = "" if taker is None else f", or use dynamo_es.aio.{taker}, which awaits it"
     return AsynchronousFunctionError(
         f"{role} {reason}: {shown_function(function)} would never run, because the library "
-        "does not await it. "
-        "Give a plain function that returns when its work is done, such as one that calls "
-        f"asyncio.run{instead}."
+        "does not await it. Give a plain function that returns when its work is done, such as one "
+        f"that calls asyncio.run{instead}."
     )

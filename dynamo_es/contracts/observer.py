@@ -14,18 +14,16 @@ class OperationReport:
     """Says what one operation did and what it cost.
 
     Attributes:
-        operation: name of the operation. Streams: ``append``, ``append_many``, ``load``,
-            ``head``, ``save_snapshot``, ``load_states``, ``save_state``, ``delete``. Keys:
-            ``get_key``, ``create_key``, ``delete_key``. The log: ``sequence``, ``set_aside``,
-            ``position``, ``read_log``,
-            ``read_markers``, ``streams``, ``list_categories``, ``look_further``. Consumers:
-            ``checkpoint``,
-            ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``, ``reset_checkpoint``,
-            ``apply_projection``, ``cursor``, ``take_cursor``, ``renew_cursor``, ``release_cursor``,
-            ``apply_projector``, ``find_consumers``,
-            and ``outbox_`` followed by ``look``, ``take``, ``remove``, ``move``, ``fail``,
-            ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the commands that verify
-            and repair the log, have names of their own.
+        operation: name of the operation. Of streams: ``append``, ``append_many``, ``load``,
+            ``head``, ``save_snapshot``, ``load_states``, ``save_state``, ``delete``. Of keys:
+            ``get_key``, ``create_key``, ``delete_key``. Of the log: ``sequence``, ``set_aside``,
+            ``position``, ``read_log``, ``read_markers``, ``streams``, ``list_categories``,
+            ``look_further``. Of consumers: ``checkpoint``, ``checkpoints``, ``move_checkpoint``,
+            ``fail_checkpoint``, ``reset_checkpoint``, ``apply_projection``, ``cursor``,
+            ``take_cursor``, ``renew_cursor``, ``release_cursor``, ``apply_projector``,
+            ``find_consumers``, and ``outbox_`` followed by ``look``, ``take``, ``remove``,
+            ``move``, ``fail``, ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the
+            commands that verify and repair the log, have names of their own.
         tenant_id: tenant of the operation.
         stream_id: stream of the operation; None if it is not about a single stream.
         requests: number of API calls.

@@ -217,8 +217,8 @@ class Projector(StreamFollower):
         if version is None:
             raise InvalidSubscriptionError(
                 f"Stream {describe_stream(stream_id)}: project cannot find the place of an "
-                "event without a version. "
-                "Use the projector as the handler of a projection for streams without versions."
+                "event without a version. Use the projector as the handler of a projection for "
+                "streams without versions."
             )
         if type(version) is not int or version < 1:
             raise InvalidSubscriptionError(
