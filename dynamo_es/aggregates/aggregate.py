@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from dynamo_es.aggregates.commands import DecidedCommands
-from dynamo_es.contracts.checks import check_callable, check_kind
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.arguments import check_callable, check_kind
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent, copy_of
 from dynamo_es.exceptions import AggregateDefinitionError, AsynchronousFunctionError, InputError

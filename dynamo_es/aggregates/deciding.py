@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
-from dynamo_es.contracts.functions import refuse_unfinished
+from dynamo_es.contracts.checks.functions import refuse_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from dynamo_es.aggregates.several import SeveralAggregates
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
 from dynamo_es.aggregates.together import Together
 from dynamo_es.aggregates.transacting import Decision, Transacting
-from dynamo_es.contracts.checks import check_callable, check_kind, seconds_of
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.checks.arguments import check_callable, check_kind, seconds_of
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.event_store.store import EventStore
 from dynamo_es.exceptions import InputError
 

@@ -6,8 +6,8 @@ import math
 import random
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from dynamo_es.contracts.checks import check_callable
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.arguments import check_callable
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     BoundaryConflictError,

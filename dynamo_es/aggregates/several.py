@@ -11,8 +11,8 @@ from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
 from dynamo_es.aggregates.retries import append_surely, check_attempts
 from dynamo_es.aggregates.saving import check_savable, identified
-from dynamo_es.contracts.checks import check_callable, check_kind
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.arguments import check_callable, check_kind
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import (
     AppendAllConflictError,
     ConcurrentStreamWriteError,

@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
+from dynamo_es.contracts.checks.functions import refuse_unfinished
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import refuse_unfinished
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import AggregateDefinitionError, InputError, describe_stream
 from dynamo_es.wording import shown

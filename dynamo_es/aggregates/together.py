@@ -15,7 +15,7 @@ from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
 from dynamo_es.aggregates.retries import append_surely
 from dynamo_es.aggregates.saving import identified
-from dynamo_es.contracts.functions import refuse_unfinished
+from dynamo_es.contracts.checks.functions import refuse_unfinished
 from dynamo_es.event_store.wrapped import copy_of
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,

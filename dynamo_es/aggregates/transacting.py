@@ -10,7 +10,7 @@ from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE, OutdatedError, decide_on
 from dynamo_es.aggregates.retries import Retries, append_surely
 from dynamo_es.aggregates.saving import append, has_emitted, writes_of
-from dynamo_es.contracts.functions import refuse_unfinished
+from dynamo_es.contracts.checks.functions import refuse_unfinished
 from dynamo_es.exceptions import CommandDecidedError, ConcurrentStreamWriteError
 
 if TYPE_CHECKING:

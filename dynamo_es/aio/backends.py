@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dynamo_es.aio.backend import AsyncBackend
-from dynamo_es.aio.choosing import new_bridge
+from dynamo_es.aio.bridged_backends import dynamo_backend, memory_backend, new_bridge
+from dynamo_es.aio.interface.backend import AsyncBackend
 from dynamo_es.aio.sequencer import AsyncSequencer
-from dynamo_es.aio.synchronous import dynamo_backend, memory_backend
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.exceptions import ConfigurationError
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from dynamo_es.aio.over import Over
+from dynamo_es.aio.base import Over
 
 if TYPE_CHECKING:
     from asyncio import Event

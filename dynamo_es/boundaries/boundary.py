@@ -13,15 +13,15 @@ from dynamo_es.boundaries.decision import Decision
 from dynamo_es.boundaries.indexing import BoundaryIndex
 from dynamo_es.boundaries.stream import BoundaryStream
 from dynamo_es.contracts import StorageStrategy
-from dynamo_es.contracts.boundaries import boundary_stream, check_after
-from dynamo_es.contracts.checks import (
+from dynamo_es.contracts.boundaries.strategy import boundary_stream, check_after
+from dynamo_es.contracts.checks.arguments import (
     check_callable,
     check_count,
     check_kind,
     check_tenant,
     seconds_of,
 )
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.serde import Serde
 from dynamo_es.exceptions import BoundaryConflictError, InputError
 from dynamo_es.grouping.groups import Groups

@@ -10,7 +10,7 @@ from dynamo_es.aggregates.commands import Command
 from dynamo_es.aggregates.retries import append_surely
 from dynamo_es.boundaries.decision import apply_to, begin, events_decided, refuse_changed
 from dynamo_es.boundaries.saved_states import FollowedModel, SavedStates
-from dynamo_es.contracts.states import Part
+from dynamo_es.contracts.boundaries.states import Part
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import BoundaryConflictError
 from dynamo_es.values import Query, StoredVersion, tags_of

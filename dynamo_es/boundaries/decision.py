@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from dynamo_es.contracts.checks import check_kind
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.arguments import check_kind
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.exceptions import (
     AsynchronousFunctionError,

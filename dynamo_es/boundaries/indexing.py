@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Final, Self
 
-from dynamo_es.contracts.checks import check_count, check_kind, check_stream
+from dynamo_es.contracts.checks.arguments import check_count, check_kind, check_stream
+from dynamo_es.contracts.checks.functions import check_stop
+from dynamo_es.contracts.consumers.workers import in_thread
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import check_stop
 from dynamo_es.contracts.storage import StorageStrategy
-from dynamo_es.contracts.workers import in_thread
 from dynamo_es.exceptions import (
     ContentionError,
     ThrottledError,

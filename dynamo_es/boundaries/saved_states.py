@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.boundaries.decision import has_snapshots, restore, snapshot_of
 from dynamo_es.boundaries.fingerprints import fingerprint
+from dynamo_es.contracts.boundaries.states import Part
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.states import Part
 from dynamo_es.event_store.event import Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import EventStoreError, describe_stream

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.event_store.queries import resolved
 from dynamo_es.event_store.wrapped import wrap_all
 from dynamo_es.grouping.appends import append_in_group
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dynamo_es.contracts import StorageStrategy
-    from dynamo_es.contracts.boundaries import Matching
-    from dynamo_es.contracts.states import Part
+    from dynamo_es.contracts.boundaries.states import Part
+    from dynamo_es.contracts.boundaries.strategy import Matching
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent

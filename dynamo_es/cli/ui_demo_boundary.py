@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
-from dynamo_es.contracts.boundaries import ConditionalAppend, boundary_stream
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend, boundary_stream
 from dynamo_es.values import RawEvent
 from dynamo_es.values.queries import TAGS_KEY
 

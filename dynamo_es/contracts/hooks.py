@@ -7,8 +7,8 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
-from dynamo_es.contracts.checks import check_callable
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.arguments import check_callable
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RawEvent
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from dynamo_es.contracts.checks import check_tenant
+from dynamo_es.contracts.checks.arguments import check_tenant
 from dynamo_es.exceptions import InvalidPositionError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts.all_or_none import AllOrNone
 from dynamo_es.contracts.appends import one_by_one, versions_of
-from dynamo_es.contracts.event_checks import check_many
-from dynamo_es.contracts.states import StateStrategy
+from dynamo_es.contracts.boundaries.states import StateStrategy
+from dynamo_es.contracts.checks.events import check_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.contracts.checks.arguments import check_consumer
 from dynamo_es.exceptions import (
     CommitTooLargeError,
     InvalidConsumerError,

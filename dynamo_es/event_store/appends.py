@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import StreamAppend, StreamCheck
-from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.contracts.checks import check_kind, check_stream
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
+from dynamo_es.contracts.checks.arguments import check_kind, check_stream
 from dynamo_es.event_store.wrapped import wrap_all
 from dynamo_es.exceptions import InputError, describe_stream
 from dynamo_es.grouping.appends import append_in_group

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dynamo_es.contracts.checks import microseconds_of
+from dynamo_es.contracts.checks.arguments import microseconds_of
 from dynamo_es.exceptions import InputError, StreamGapError
 from dynamo_es.wording import shown
 

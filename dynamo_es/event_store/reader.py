@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
-from dynamo_es.contracts.checks import check_iteration, check_kind, check_stream
+from dynamo_es.contracts.checks.arguments import check_iteration, check_kind, check_stream
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.event_store.past import version_as_of, version_at
 from dynamo_es.event_store.reading import check_classes, classes_of

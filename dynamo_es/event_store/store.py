@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.contracts.checks import check_kind, check_stream
+from dynamo_es.contracts.checks.arguments import check_kind, check_stream
 from dynamo_es.event_store.appends import Appends
 from dynamo_es.event_store.reader import StreamReader
 from dynamo_es.event_store.wrapped import WrappedEvent

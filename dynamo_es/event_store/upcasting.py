@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic_core import from_json, to_json
 
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.contracts.error_texts import redacted
-from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.event_store.event import Json
 from dynamo_es.exceptions import EventDefinitionError, NewerSchemaError, UnreadableEventError
 

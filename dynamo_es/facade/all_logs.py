@@ -18,8 +18,8 @@ from dynamo_es.contracts import (
     Piece,
     Selection,
 )
-from dynamo_es.contracts.checkpoints import in_order
-from dynamo_es.contracts.checks import check_kind, check_position, check_tenant
+from dynamo_es.contracts.checks.arguments import check_kind, check_position, check_tenant
+from dynamo_es.contracts.consumers.checkpoints import in_order
 from dynamo_es.exceptions import InvalidSubscriptionError, TenantRequiredError
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dynamo_es.contracts import Checkpoint, StreamInLog
-    from dynamo_es.contracts.claims import CheckpointState, Saved
-    from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.consumers.claims import CheckpointState, Saved
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.contracts.log import Start
-    from dynamo_es.contracts.versions import LiveVersion
-    from dynamo_es.contracts.writes import WriteBatch
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.parked import ParkedStrategy
+from dynamo_es.contracts.consumers.parked import ParkedStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.contracts.parked import (
+    from dynamo_es.contracts.consumers.parked import (
         ParkedKey,
         ParkedStream,
         Place,

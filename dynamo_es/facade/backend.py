@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts.checks import check_kind, check_scope
+from dynamo_es.contracts.checks.arguments import check_kind, check_scope
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.facade.consumers import (
     choose_for_outbox,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import EVERYTHING, AppendHooks, Selection
-from dynamo_es.contracts.leases import LeaseWatch
+from dynamo_es.contracts.consumers.leases import LeaseWatch
 from dynamo_es.facade.scope import TenantLog
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         CursorStrategy,
         LogStrategy,
     )
-    from dynamo_es.contracts.outbox import OutboxStrategy
-    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.consumers.outbox import OutboxStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from dynamo_es.contracts import Selection
-    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.facade.event_store import EventStoreAccess

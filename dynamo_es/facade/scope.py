@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy
-from dynamo_es.contracts.checks import check_scope
+from dynamo_es.contracts.checks.arguments import check_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from dynamo_es.contracts.boundaries import ConditionalAppend, check_conditional
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend, check_conditional
 from dynamo_es.exceptions import AppendOutcomeUnknownError
 from dynamo_es.grouping.groups import Work
 from dynamo_es.values import StoredVersion
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts import StorageStrategy
-    from dynamo_es.contracts.boundaries import BoundaryResult
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult
     from dynamo_es.grouping.groups import Groups
     from dynamo_es.values import RawEvent, StreamId, TenantId
 

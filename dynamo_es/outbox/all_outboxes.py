@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.contracts.checks.arguments import check_consumer
 from dynamo_es.exceptions import (
     CredentialsError,
     ServiceError,
@@ -20,7 +20,7 @@ from dynamo_es.outbox.run import OutboxReport
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dynamo_es.contracts.outbox import OutboxEntry
+    from dynamo_es.contracts.consumers.outbox import OutboxEntry
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.outbox.driving import Outcomes, Rounds
     from dynamo_es.outbox.terms import Terms

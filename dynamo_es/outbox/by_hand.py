@@ -10,8 +10,8 @@ from dynamo_es.exceptions import OutboxBusyError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dynamo_es.contracts.leases import LeaseWatch
-    from dynamo_es.contracts.outbox import OutboxStrategy, OutboxWorker
+    from dynamo_es.contracts.consumers.leases import LeaseWatch
+    from dynamo_es.contracts.consumers.outbox import OutboxStrategy, OutboxWorker
     from dynamo_es.values import Position
 
 _LEASE_MS: Final = 60_000

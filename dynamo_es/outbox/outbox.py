@@ -8,11 +8,11 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
-from dynamo_es.contracts.checks import check_consumer, check_position
-from dynamo_es.contracts.functions import check_injected, check_stop
-from dynamo_es.contracts.leases import LeaseWatch
-from dynamo_es.contracts.outbox import OutboxWorker
-from dynamo_es.contracts.workers import in_thread
+from dynamo_es.contracts.checks.arguments import check_consumer, check_position
+from dynamo_es.contracts.checks.functions import check_injected, check_stop
+from dynamo_es.contracts.consumers.leases import LeaseWatch
+from dynamo_es.contracts.consumers.outbox import OutboxWorker
+from dynamo_es.contracts.consumers.workers import in_thread
 from dynamo_es.outbox.by_hand import Hand
 from dynamo_es.outbox.driving import one_by_one
 from dynamo_es.outbox.publishing import checked_publisher
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from dynamo_es.contracts import LogStrategy
-    from dynamo_es.contracts.outbox import OutboxEntry, OutboxStrategy
+    from dynamo_es.contracts.consumers.outbox import OutboxEntry, OutboxStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.outbox.driving import Tries
     from dynamo_es.outbox.publishing import Publisher, Publishing

@@ -14,10 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.contracts.consumers.outbox import OutboxEntry, OutboxWorker
+from dynamo_es.contracts.consumers.workers import WorkerReport
 from dynamo_es.contracts.correlation import correlated
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
-from dynamo_es.contracts.workers import WorkerReport
 from dynamo_es.outbox.driving import go
 from dynamo_es.outbox.finder import CHOSEN, Finder
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dynamo_es.contracts import LogReader, LogStrategy
-    from dynamo_es.contracts.leases import LeaseWatch
-    from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
+    from dynamo_es.contracts.consumers.leases import LeaseWatch
+    from dynamo_es.contracts.consumers.outbox import OutboxState, OutboxStrategy
     from dynamo_es.outbox.driving import Outcomes, Rounds
     from dynamo_es.outbox.terms import Terms
     from dynamo_es.values import Position, RecordedRaw

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self
 
-from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.contracts.checks.arguments import seconds_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.wording import shown
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from dynamo_es.contracts.cursors import Followed
+from dynamo_es.contracts.consumers.cursors import Followed
 from dynamo_es.exceptions import InvalidRangeError
 from dynamo_es.wording import shown
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import CursorStrategy
-    from dynamo_es.contracts.parked import ParkedKey, ParkedStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedKey, ParkedStrategy
 
 _ANYWHERE: Final = 10**18
 """A version above all stored ones."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from threading import Event as Flag
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.checks import check_position
-from dynamo_es.contracts.functions import check_stop
+from dynamo_es.contracts.checks.arguments import check_position
+from dynamo_es.contracts.checks.functions import check_stop
 from dynamo_es.exceptions import (
     InvalidSubscriptionError,
     TenantRequiredError,
@@ -19,7 +19,7 @@ from dynamo_es.projections.versions import VersionLog, refuse_lag
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-    from dynamo_es.contracts.versions import LiveVersion
+    from dynamo_es.contracts.consumers.versions import LiveVersion
     from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.parts import Handler
     from dynamo_es.values import Position, StreamId, TenantId

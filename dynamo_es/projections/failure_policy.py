@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.contracts.checks.arguments import seconds_of
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.wording import shown
 

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
 
-from dynamo_es.contracts.failures import NewFailure, reason_of
+from dynamo_es.contracts.consumers.failures import NewFailure, reason_of
 from dynamo_es.exceptions import CursorBusyError, ServiceError, describe_stream
 
 if TYPE_CHECKING:

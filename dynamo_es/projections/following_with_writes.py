@@ -10,7 +10,7 @@ from dynamo_es.projections.following import Following
 from dynamo_es.projections.writing import Writing
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.writes import WriteBatch
 
 
 class FollowingWithWrites(Following):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from dynamo_es.contracts.checks.functions import refuse_unfinished
+from dynamo_es.contracts.consumers.parked import Place
+from dynamo_es.contracts.consumers.writes import refuse_writes
 from dynamo_es.contracts.correlation import correlated
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import refuse_unfinished
-from dynamo_es.contracts.parked import Place
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
-from dynamo_es.contracts.writes import refuse_writes
 from dynamo_es.exceptions import (
     InvalidSubscriptionError,
     ServiceError,

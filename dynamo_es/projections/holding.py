@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
-from dynamo_es.contracts.claims import CheckpointState, Claim
+from dynamo_es.contracts.consumers.claims import CheckpointState, Claim
 from dynamo_es.contracts.error_texts import describe_error
 from dynamo_es.exceptions import ProjectionWriteRefusedError, ServiceError
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from dynamo_es.contracts import CheckpointStrategy
-    from dynamo_es.contracts.claims import Saved
-    from dynamo_es.contracts.leases import LeaseWatch
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.claims import Saved
+    from dynamo_es.contracts.consumers.leases import LeaseWatch
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.projections.parts import Parts
     from dynamo_es.values import Position
 

@@ -6,16 +6,16 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dynamo_es.contracts.consumers.failures import reason_of
+from dynamo_es.contracts.consumers.parked import ParkedKey, SetAside
 from dynamo_es.contracts.correlation import correlated
-from dynamo_es.contracts.failures import reason_of
-from dynamo_es.contracts.parked import ParkedKey, SetAside
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError, describe_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.contracts.parked import Order, ParkedStrategy, ParkedStream, Place
+    from dynamo_es.contracts.consumers.parked import Order, ParkedStrategy, ParkedStream, Place
     from dynamo_es.values import StreamId, TenantId
 
 _log = logging.getLogger("dynamo_es")

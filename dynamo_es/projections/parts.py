@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dynamo_es.contracts.functions import check_injected
-from dynamo_es.contracts.workers import WorkerReport
+from dynamo_es.contracts.checks.functions import check_injected
+from dynamo_es.contracts.consumers.workers import WorkerReport
 from dynamo_es.exceptions import (
     ContentionError,
     CursorBusyError,
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy, Selection
-    from dynamo_es.contracts.leases import LeaseWatch
-    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.consumers.leases import LeaseWatch
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.values import Position, RecordedRaw, TenantId
 

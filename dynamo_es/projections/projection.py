@@ -11,11 +11,11 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_consumer, check_position, seconds_of
-from dynamo_es.contracts.functions import check_stop, refuse_asynchronous
-from dynamo_es.contracts.leases import LeaseWatch
-from dynamo_es.contracts.versions import check_version
-from dynamo_es.contracts.workers import in_thread
+from dynamo_es.contracts.checks.arguments import check_consumer, check_position, seconds_of
+from dynamo_es.contracts.checks.functions import check_stop, refuse_asynchronous
+from dynamo_es.contracts.consumers.leases import LeaseWatch
+from dynamo_es.contracts.consumers.versions import check_version
+from dynamo_es.contracts.consumers.workers import in_thread
 from dynamo_es.exceptions import (
     InvalidSubscriptionError,
     ProjectionDemotedError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
-    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.parts import Handler, ProjectionReport

@@ -7,15 +7,19 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.checks import (
+from dynamo_es.contracts.checks.arguments import (
     check_consumer,
     check_kind,
     check_scope,
     check_stream,
     seconds_of,
 )
-from dynamo_es.contracts.functions import check_injected, refuse_asynchronous, refuse_unfinished
-from dynamo_es.contracts.writes import refuse_writes
+from dynamo_es.contracts.checks.functions import (
+    check_injected,
+    refuse_asynchronous,
+    refuse_unfinished,
+)
+from dynamo_es.contracts.consumers.writes import refuse_writes
 from dynamo_es.event_store.wrapped import Recorded
 from dynamo_es.exceptions import InvalidSubscriptionError, describe_stream
 from dynamo_es.projections.failure_policy import policy_of
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from dynamo_es.contracts import CursorStrategy
-    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.projections.failure_policy import OnFailure

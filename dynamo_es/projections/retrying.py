@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from dynamo_es.contracts.failures import reason_of
-from dynamo_es.contracts.parked import Place, SetAside
+from dynamo_es.contracts.consumers.failures import reason_of
+from dynamo_es.contracts.consumers.parked import Place, SetAside
 from dynamo_es.exceptions import describe_stream
 from dynamo_es.projections.handling import NOT_THE_EVENTS_FAULT, caller
 from dynamo_es.projections.parking import RetryReport, unpark_when_applied
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event as Flag
 
-    from dynamo_es.contracts.parked import ParkedKey, ParkedStream
+    from dynamo_es.contracts.consumers.parked import ParkedKey, ParkedStream
     from dynamo_es.projections.parts import Parts
     from dynamo_es.values import RecordedRaw, StreamId
 

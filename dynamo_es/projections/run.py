@@ -6,10 +6,10 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.checks import check_position
+from dynamo_es.contracts.checks.arguments import check_position
+from dynamo_es.contracts.checks.functions import check_stop, refuse_unfinished
+from dynamo_es.contracts.consumers.failures import NewFailure, reason_of
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.failures import NewFailure, reason_of
-from dynamo_es.contracts.functions import check_stop, refuse_unfinished
 from dynamo_es.exceptions import (
     ProjectionBusyError,
     ProjectionPausedError,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.projections.following import Following
 from dynamo_es.projections.following_with_writes import FollowingWithWrites
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import CursorStrategy
-    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.projections.stream_parking import StreamFailures

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.parked import Place
+from dynamo_es.contracts.consumers.parked import Place
 from dynamo_es.exceptions import (
     CursorBusyError,
     InvalidSubscriptionError,

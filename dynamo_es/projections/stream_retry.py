@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.failures import reason_of
-from dynamo_es.contracts.parked import Place, SetAside
+from dynamo_es.contracts.consumers.failures import reason_of
+from dynamo_es.contracts.consumers.parked import Place, SetAside
 from dynamo_es.exceptions import UnreadableEventError, describe_stream
 from dynamo_es.projections.parking import RetryReport, unpark_when_applied
 from dynamo_es.projections.stream_parking import TEMPORARY
@@ -16,7 +16,7 @@ from dynamo_es.projections.stream_parking import TEMPORARY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.contracts.parked import ParkedKey, ParkedStream
+    from dynamo_es.contracts.consumers.parked import ParkedKey, ParkedStream
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.projections.stream_follower import StreamFollower
     from dynamo_es.values import StreamId

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.projections.failure_policy import FailurePolicy
     from dynamo_es.values import Position
 

@@ -7,8 +7,8 @@ from copy import deepcopy
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.event_store.event import Event
 from dynamo_es.exceptions import InvalidSubscriptionError, describe_stream
 from dynamo_es.forking import new_lock

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts import Selection, SubscriptionStrategy
-from dynamo_es.contracts.checks import check_kind, seconds_of
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.arguments import check_kind, seconds_of
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.values import RecordedRaw
 from dynamo_es.wording import shown

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from dynamo_es.contracts import EVERYTHING, Selection
-from dynamo_es.contracts.checks import check_position, check_scope
+from dynamo_es.contracts.checks.arguments import check_position, check_scope
 from dynamo_es.event_store.registry import classes_in
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.wording import shown

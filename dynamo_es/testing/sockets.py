@@ -1,6 +1,6 @@
 """Puts a network of faults below the default transport: between its connections and their sockets.
 
-`dynamo_es.dynamodb.wire.sending` writes the bytes of its requests, and reads the bytes of the
+`dynamo_es.dynamodb.wire.boto.sending` writes the bytes of its requests, and reads the bytes of the
 replies, as it does on AWS. The network decides on each request in between.
 """
 

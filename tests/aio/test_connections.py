@@ -19,10 +19,10 @@ from botocore.exceptions import (
 )
 
 from benchmarks.canned import certify
-from dynamo_es.aio.connections import LoopConnections
-from dynamo_es.aio.greenlets import GreenletBridge
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.transport.aiohttp_connections import LoopConnections
 from dynamo_es.dynamodb.wire.errors import may_have_landed
-from dynamo_es.dynamodb.wire.lean_connections import Signed
+from dynamo_es.dynamodb.wire.lean.connections import Signed
 from tests.dynamodb.wire.both_transports import CONFIG
 from tests.dynamodb.wire.socket_server import OK, Connected, answering, serving
 

@@ -25,7 +25,7 @@ from dynamo_es.cli.importing import (
     open_source,
     parse_line,
 )
-from dynamo_es.dynamodb.streams.cost import append_cost
+from dynamo_es.dynamodb.streams.appending.cost import append_cost
 from tests.cli.histories import SAMPLE, a_line, expected, import_lines, stored
 
 STORY = {steps.CONTESTED.id.name, steps.LONG.id.name, steps.DELETED.id.name}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from dynamo_es import DynamoBackend
-from dynamo_es.dynamodb.streams import commits
+from dynamo_es.dynamodb.streams.appending import commits
 from tests import variants
 from tests.linearizability.conditions import Conditions
 from tests.linearizability.emulated import Emulated

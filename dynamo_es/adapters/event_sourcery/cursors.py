@@ -9,7 +9,7 @@ from event_sourcery.read_model import CursorsDao
 
 from dynamo_es.adapters.event_sourcery.translation import stream_to_find
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.checks import check_consumer
+from dynamo_es.contracts.checks.arguments import check_consumer
 from dynamo_es.dynamodb.consumers.cursor_requests import cursor_key
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.gateway import Gateway

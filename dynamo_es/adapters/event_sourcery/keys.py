@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Self
 from event_sourcery import DEFAULT_TENANT, TenantId
 from event_sourcery.interfaces import EncryptionKeyStorageStrategy
 
-from dynamo_es.contracts.checks import check_subject
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.arguments import check_subject
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.dynamodb.subject_keys.requests import (
     StoredKey,

@@ -23,7 +23,7 @@ from dynamo_es.adapters.eventsourcing.versions import (
     ProgrammingError,
     uuid_of,
 )
-from dynamo_es.contracts.boundaries import ConditionalAppend, refuse_unreached
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend, refuse_unreached
 from dynamo_es.exceptions import BoundaryConflictError
 from dynamo_es.values import StoredVersion, matches_event
 

@@ -24,7 +24,7 @@ from dynamo_es.adapters.eventsourcing.settings import Runtime, category_of
 from dynamo_es.adapters.eventsourcing.snapshots import DynamoSnapshotRecorder
 from dynamo_es.adapters.eventsourcing.tracking import DynamoTrackingRecorder
 from dynamo_es.adapters.eventsourcing.versions import DCBInfrastructureFactory
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 
 if TYPE_CHECKING:
     from typing import Any

@@ -26,7 +26,7 @@ from dynamo_es.adapters.eventsourcing.versions import upstream_of
 from dynamo_es.adapters.eventsourcing.writing import Positions, batches_of, insert
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.log.logs import Logs
-from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.loading.load import load, newest_commit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

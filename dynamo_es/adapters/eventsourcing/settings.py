@@ -11,7 +11,7 @@ from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.client import LazyClient
 from dynamo_es.dynamodb.wire.gateway import Gateway

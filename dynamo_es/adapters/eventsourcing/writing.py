@@ -11,7 +11,7 @@ from eventsourcing.persistence import IntegrityError
 from dynamo_es.adapters.eventsourcing.coding import initial_of, raw_events, stream_of
 from dynamo_es.adapters.eventsourcing.versions import DataError, uuid_of
 from dynamo_es.contracts import AppendHooks, StreamAppend
-from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.loading.load import newest_commit
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.values import ExplicitVersioning
 

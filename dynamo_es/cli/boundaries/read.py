@@ -8,7 +8,7 @@ import typer
 from dynamo_es.cli.options import AsJson, Place
 from dynamo_es.cli.terminal.output import event_document, print_json, tell
 from dynamo_es.cli.terminal.rendering import count, data_text, print_rows, time_text
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import DEFAULT_TENANT, Query, QueryItem, RawEvent, matches_event, tags_of

@@ -11,7 +11,7 @@ from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.terminal.output import print_json, refuse_unless_confirmed, results, tell
 from dynamo_es.cli.terminal.rendering import Kind, count, print_rows, tenant_text, time_text
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.claims import short_name
+from dynamo_es.contracts.consumers.claims import short_name
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import InvalidPositionError
 

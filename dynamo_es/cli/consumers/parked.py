@@ -12,7 +12,7 @@ from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.terminal.output import print_json, refuse_unless_confirmed, tell
 from dynamo_es.cli.terminal.rendering import Kind, count, print_rows, tenant_text, time_text
 from dynamo_es.cli.your_program import your_program
-from dynamo_es.contracts.parked import ParkedStream, SkippedEvent
+from dynamo_es.contracts.consumers.parked import ParkedStream, SkippedEvent
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.facade.backend import Backend

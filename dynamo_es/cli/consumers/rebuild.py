@@ -11,7 +11,7 @@ from dynamo_es.cli.options import AsJson, Place, Yes
 from dynamo_es.cli.terminal.output import print_json, refuse_unless_confirmed, tell
 from dynamo_es.cli.terminal.rendering import count
 from dynamo_es.cli.your_program import WrongReferenceError, your_program
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.projections.projection import Projection

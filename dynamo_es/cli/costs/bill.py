@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
-from dynamo_es.dynamodb.streams.cost import append_cost
+from dynamo_es.dynamodb.streams.appending.cost import append_cost
 from dynamo_es.values import RawEvent, StreamId
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 from weakref import WeakSet
 
 from dynamo_es.contracts import KeyStorageStrategy
-from dynamo_es.contracts.checks import check_subject
+from dynamo_es.contracts.checks.arguments import check_subject
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from dynamo_es.contracts.payload import NotJsonError, check_json
+from dynamo_es.contracts.checks.payload import NotJsonError, check_json
 from dynamo_es.exceptions import EncryptedFieldError
 
 if TYPE_CHECKING:

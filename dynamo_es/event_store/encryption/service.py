@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pydantic import BaseModel
 
-from dynamo_es.contracts.checks import check_kind, check_subject
-from dynamo_es.contracts.functions import check_injected
-from dynamo_es.contracts.payload import NotJsonError, check_json
+from dynamo_es.contracts.checks.arguments import check_kind, check_subject
+from dynamo_es.contracts.checks.functions import check_injected
+from dynamo_es.contracts.checks.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
 from dynamo_es.event_store.encryption.fields import encrypted_fields, has_encrypted_fields
 from dynamo_es.event_store.encryption.hidden import refuse_marked

@@ -1,6 +1,6 @@
 """Of several appends in one call, each is refused or accepted by itself."""
 
-from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.exceptions import BoundaryConflictError, CommitTooLargeError
 from dynamo_es.testing.conformance.boundaries import (
     COURSE,

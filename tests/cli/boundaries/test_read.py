@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from dynamo_es import ANY_VERSION, Query, RawEvent, Tag
-from dynamo_es.contracts.boundaries import ConditionalAppend, boundary_stream
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend, boundary_stream
 from dynamo_es.exceptions import BoundaryConflictError
 
 COURSES = boundary_stream("courses")

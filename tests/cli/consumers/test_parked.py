@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from dynamo_es.contracts.parked import SetAside
+from dynamo_es.contracts.consumers.parked import SetAside
 from dynamo_es.projections.failure_policy import FailurePolicy
 from dynamo_es.testing.conformance.language import events
 

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dynamo_es.contracts.stream_keys import MAX_NAMES_BYTES
-from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
+from dynamo_es.dynamodb.streams.appending.commits import plan_commits, put_request
 from dynamo_es.dynamodb.streams.items import encode_events, event_uuids
 from dynamo_es.dynamodb.streams.requests import put_commit, put_commits
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, SAFE_ITEM_BYTES, item_size

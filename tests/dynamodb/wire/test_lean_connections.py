@@ -23,7 +23,7 @@ from botocore.exceptions import (
 
 from benchmarks.canned import certify
 from dynamo_es.dynamodb.wire import connections as module
-from dynamo_es.dynamodb.wire.lean_connections import (
+from dynamo_es.dynamodb.wire.lean.connections import (
     Connections,
     Signed,
     trusted_certificates,

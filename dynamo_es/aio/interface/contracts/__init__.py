@@ -1,0 +1,1 @@
+"""The asynchronous classes over the contracts of a backend."""
