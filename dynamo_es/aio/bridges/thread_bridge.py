@@ -67,7 +67,7 @@ class ThreadBridge(Bridge):
                 raise
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns; the loop runs it, and this thread blocks."""
+        """Wait until the loop has run a coroutine, and return its result; this thread blocks."""
         return wait_in_thread(awaitable)
 
 

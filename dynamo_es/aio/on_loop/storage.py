@@ -1,4 +1,4 @@
-"""The storage on DynamoDB, in calls for tasks: threads work on large events."""
+"""The storage on DynamoDB for calls of tasks. Threads work on large events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clients that send requests from an event loop: over aiohttp, or boto3's in threads."""
+"""The clients that send requests from an event loop: over aiohttp, or with boto3 in threads."""
 
 from __future__ import annotations
 

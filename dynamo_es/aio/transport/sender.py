@@ -1,4 +1,4 @@
-"""Chooses what sends the requests of an asynchronous backend: aiohttp, or boto3 in threads."""
+"""Chooses the client of an asynchronous backend: over aiohttp, or boto3 in threads."""
 
 from __future__ import annotations
 
