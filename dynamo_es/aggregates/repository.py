@@ -159,8 +159,8 @@ class Repository(SeveralAggregates[TAggregate]):
                 a datetime with a time zone. The time of a commit is the latest ``created_at`` of
                 its events.
 
-            The load begins with the newest snapshot that is not too new. An aggregate that you
-            loaded with ``at_version`` or ``as_of`` is only for reading: `save` refuses it.
+        The load begins with the newest snapshot that is not too new. An aggregate that you loaded
+        with ``at_version`` or ``as_of`` is only for reading: `save` refuses it.
 
         Raises:
             InputError: there is no factory, you gave both ``at_version`` and ``as_of``, the version
@@ -250,20 +250,20 @@ class Repository(SeveralAggregates[TAggregate]):
             CommandDecidedError: the command was decided before, but this time ``decide`` emitted
                 other events. The error has the stored ones.
 
-            A repeated command is recognized if its events come after the newest snapshot, or if it
-            is one of the last 100 commands before that snapshot. A command that emitted nothing is
-            decided again.
+        A repeated command is recognized if its events come after the newest snapshot, or if it is
+        one of the last 100 commands before that snapshot. A command that emitted nothing is decided
+        again.
 
-            With ``group=True``, calls that wait for the same aggregate share a load and an append.
-            Another thread may run ``decide``, with your context variables. A decision that raises
-            fails alone, after the events that it depends on are stored. A call with ``attempts`` or
-            ``transact_with`` gets an append of its own.
+        With ``group=True``, calls that wait for the same aggregate share a load and an append.
+        Another thread may run ``decide``, with your context variables. A decision that raises fails
+        alone, after the events that it depends on are stored. A call with ``attempts`` or
+        ``transact_with`` gets an append of its own.
 
-            Cost: a load and an append. The first retry costs only an append if the refusal had the
-            winning events; otherwise a load and an append. A repeated command costs a load, and one
-            more load if a snapshot was taken after the command. After a snapshot that you saved
-            yourself with `EventStore.save_snapshot`, a command costs one more load, of the whole
-            stream.
+        Cost: a load and an append. The first retry costs only an append if the refusal had the
+        winning events; otherwise a load and an append. A repeated command costs a load, and one
+        more load if a snapshot was taken after the command. After a snapshot that you saved
+        yourself with `EventStore.save_snapshot`, a command costs one more load, of the whole
+        stream.
         """
         check_attempts(attempts)
         check_callable("decide", decide)

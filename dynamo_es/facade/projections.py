@@ -26,8 +26,8 @@ class Projections:
             InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
 
-            Cost: 1 request, 1 read unit. You can cache the result for as long as readers may use
-            the previous version.
+        Cost: 1 request, 1 read unit. You can cache the result for as long as readers may use the
+        previous version.
         """
         found = self.checkpoints.live(name)
         return None if found is None else found.version

@@ -157,10 +157,10 @@ class Outbox:
             ServiceError: AWS refused or did not answer. Run again; the events of the last publisher
                 call may be published again.
 
-            Cost on DynamoDB: without work, 1 request and a read of the log, no write, and once a
-            minute a look for events without a position. With work, 2 requests more, a write of 1
-            unit for each call of the publisher, and writes of 4 to 6 units for each failed try and
-            for each event that is published after a failed try.
+        Cost on DynamoDB: without work, 1 request and a read of the log, no write, and once a minute
+        a look for events without a position. With work, 2 requests more, a write of 1 unit for each
+        call of the publisher, and writes of 4 to 6 units for each failed try and for each event
+        that is published after a failed try.
         """
         terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)

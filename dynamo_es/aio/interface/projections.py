@@ -25,7 +25,7 @@ class AsyncProjections(Over):
             InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
 
-            Cost: 1 request, 1 read unit. You can cache the result for as long as readers may use
-            the previous version.
+        Cost: 1 request, 1 read unit. You can cache the result for as long as readers may use the
+        previous version.
         """
         return await self._bridge.run(self._sync.live, name)

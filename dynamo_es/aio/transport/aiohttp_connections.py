@@ -73,11 +73,11 @@ class LoopConnections:
 
         Raises:
             ConnectTimeoutError, EndpointConnectionError: there was no connection, so nothing was
-            sent.
+                sent.
             HTTPClientError: the connection failed in another way, such as by `ReadTimeoutError`.
-            The server may have carried out the request.
+                The server may have carried out the request.
 
-            These are botocore's errors.
+        These are botocore's errors.
         """
         return self._bridge.wait_for(self._send(request))
 
