@@ -229,7 +229,7 @@ def _parameter(name: str, annotation: Any, **default: Any) -> inspect.Parameter:
 
 
 def _show_no_value_of_flags(annotation: Any) -> None:
-    """Let the help show ``--json`` as it is: typer adds ``<bool>``, as if the option took a value."""
+    """Let the help show ``--json`` without ``<bool>``, which typer adds as if it took a value."""
     kind, *rest = get_args(annotation) or (None,)
     for option in rest if kind is bool else ():
         if option.metavar is None:
