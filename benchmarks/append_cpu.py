@@ -18,9 +18,9 @@ from dynamo_es.dynamodb import storage as storage_module
 from dynamo_es.dynamodb.streams import items as items_module
 from dynamo_es.dynamodb.streams.items import commit_item, encode_events
 from dynamo_es.dynamodb.streams.requests import put_commit
-from dynamo_es.dynamodb.wire import compression as compression_module
 from dynamo_es.dynamodb.wire.client import client_config, make_client
-from dynamo_es.dynamodb.wire.compression import compress
+from dynamo_es.dynamodb.wire.encoding import compression as compression_module
+from dynamo_es.dynamodb.wire.encoding.compression import compress
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from dynamo_es.dynamodb.wire.lean import LeanClient
+    from dynamo_es.dynamodb.wire.lean.client import LeanClient
 
 
 @dataclass(frozen=True, slots=True)

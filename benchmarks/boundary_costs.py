@@ -26,7 +26,7 @@ from dynamo_es import (
     StoredVersion,
     Tag,
 )
-from dynamo_es.contracts.boundaries import ConditionalAppend, boundary_stream
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend, boundary_stream
 from dynamo_es.contracts.stream_keys import stream_key
 from dynamo_es.dynamodb.streams.items import commit_item
 

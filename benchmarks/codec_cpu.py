@@ -11,7 +11,7 @@ from benchmarks.ours import raw_events, stream_id
 from benchmarks.pairing import time_in_turns
 from benchmarks.report import Section, Table
 from benchmarks.sample import Sample
-from dynamo_es.contracts.event_checks import check_append
+from dynamo_es.contracts.checks.events import check_append
 from dynamo_es.dynamodb.streams.items import commit_item, decode_events, encode_events
 from dynamo_es.values import ANY_VERSION
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.offered_load import Load
     from benchmarks.scale import Scale
     from dynamo_es import StoredVersion
-    from dynamo_es.dynamodb.wire.lean import LeanClient
+    from dynamo_es.dynamodb.wire.lean.client import LeanClient
 
 LATENCY: Final = offered_load.LATENCY
 """Least time in seconds of each request."""
@@ -201,8 +201,8 @@ def write(task: Task, client: DynamoDBClient | None = None) -> Rate:
 
 
 def _lean_client(config: DynamoConfig) -> LeanClient:
-    from dynamo_es.dynamodb.wire.lean import LeanClient
-    from dynamo_es.dynamodb.wire.lean_terms import terms_of
+    from dynamo_es.dynamodb.wire.lean.client import LeanClient
+    from dynamo_es.dynamodb.wire.lean.terms import terms_of
 
     terms = terms_of(config)
     if terms is None:

@@ -18,12 +18,12 @@ from benchmarks.sample import Sample, with_context
 from dynamo_es import DynamoBackend, ExplicitVersioning
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.items import decode_events, make_events, version_of
-from dynamo_es.dynamodb.streams.load import SEEN_PAGE
+from dynamo_es.dynamodb.streams.loading.load import SEEN_PAGE
 from dynamo_es.dynamodb.streams.requests import query_down
+from dynamo_es.dynamodb.wire.boto.parsing import parse_reply
 from dynamo_es.dynamodb.wire.client import make_client
-from dynamo_es.dynamodb.wire.compression import unpack
+from dynamo_es.dynamodb.wire.encoding.compression import unpack
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.dynamodb.wire.parsing import parse_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

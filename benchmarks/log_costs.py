@@ -14,7 +14,7 @@ from dynamo_es import DynamoBackend, Selection
 from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.dynamodb.wire.statements import MAX_STATEMENTS
+from dynamo_es.dynamodb.wire.partiql.statements import MAX_STATEMENTS
 from dynamo_es.subscriptions.strategy import LogSubscriptions
 
 if TYPE_CHECKING:

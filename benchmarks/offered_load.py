@@ -18,15 +18,15 @@ from uuid import UUID
 
 from benchmarks.billing import Bill, Billing
 from dynamo_es import RawEvent, StreamId
-from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.contracts.candidates import Candidate
+from dynamo_es.contracts.boundaries.candidates import Candidate
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.contracts.stream_keys import stream_key
-from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
-from dynamo_es.dynamodb.streams.matching import fetch_matching
+from dynamo_es.dynamodb.streams.appending.append_unless import ConditionalAppends
+from dynamo_es.dynamodb.streams.boundaries.matching import fetch_matching
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
+from dynamo_es.dynamodb.wire.attempts.retries import Retries
 from dynamo_es.dynamodb.wire.gateway import Gateway
-from dynamo_es.dynamodb.wire.retries import Retries
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.values import Query, Tag
 

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from dynamo_es.boundaries.decision import Decision, DecisionModel
     from dynamo_es.boundaries.indexing import BoundaryIndex
     from dynamo_es.contracts import Checkpoint, Observer, OperationReport, Selection
-    from dynamo_es.contracts.workers import WorkerReport
+    from dynamo_es.contracts.consumers.workers import WorkerReport
     from dynamo_es.dynamodb.backend import DynamoBackend
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.consumers.writes import Writes
-    from dynamo_es.dynamodb.streams.cost import append_cost
+    from dynamo_es.dynamodb.streams.appending.cost import append_cost
     from dynamo_es.dynamodb.table_stream.poller import SequencerReport, StreamPoller
     from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
     from dynamo_es.event_store.event import Event, Snapshot
@@ -69,7 +69,7 @@ else:
             "Backend": ".facade.backend",
             "Boundary": ".boundaries.boundary",
             "BoundaryIndex": ".boundaries.indexing",
-            "Checkpoint": ".contracts.checkpoints",
+            "Checkpoint": ".contracts.consumers.checkpoints",
             "Context": ".event_store.wrapped",
             "DataSubject": ".event_store.encryption.marks",
             "Decided": ".boundaries.deciding",
@@ -102,10 +102,10 @@ else:
             "StreamPoller": ".dynamodb.table_stream.poller",
             "Subscriber": ".subscriptions.subscriber",
             "UnknownEvent": ".event_store.wrapped",
-            "WorkerReport": ".contracts.workers",
+            "WorkerReport": ".contracts.consumers.workers",
             "WrappedEvent": ".event_store.wrapped",
             "Writes": ".dynamodb.consumers.writes",
-            "append_cost": ".dynamodb.streams.cost",
+            "append_cost": ".dynamodb.streams.appending.cost",
             "upcaster": ".event_store.upcasting",
         },
     )

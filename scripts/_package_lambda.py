@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import _lambda_start
 
-from dynamo_es.cli.packaging.building import Recipe, build, gather
-from dynamo_es.cli.packaging.contents import compile_all
-from dynamo_es.cli.packaging.installing import EXTRAS
-from dynamo_es.cli.packaging.runtimes import ARCHITECTURES, Target
+from dynamo_es.cli.aws.packaging.building import Recipe, build, gather
+from dynamo_es.cli.aws.packaging.contents import compile_all
+from dynamo_es.cli.aws.packaging.installing import EXTRAS
+from dynamo_es.cli.aws.packaging.runtimes import ARCHITECTURES, Target
 
 ROOT: Final = Path(__file__).parents[1]
 MOST_MEGABYTES: Final = 10

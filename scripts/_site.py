@@ -22,7 +22,16 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
     """Return a page with each such comment replaced by its part; mkdocs calls this hook."""
     markdown = _PLACE.sub(lambda found: PARTS[found[1]](), markdown)
     folder = Path(page.file.abs_src_path).parent
-    return _PICTURE.sub(lambda found: _inline(folder / found[2], found[1]), markdown)
+
+    def inline(found: re.Match[str]) -> str:
+        picture = folder / found[2]
+        if not picture.exists():
+            from mkdocs.exceptions import PluginError
+
+            raise PluginError(f"{page.file.src_uri} shows {found[2]}, but there is no such file.")
+        return _inline(picture, found[1])
+
+    return _PICTURE.sub(inline, markdown)
 
 
 def _inline(picture: Path, alternative: str) -> str:

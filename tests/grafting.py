@@ -9,11 +9,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.dynamodb.wire.attempts import watch
-from dynamo_es.dynamodb.wire.bodies import OPERATIONS
-from dynamo_es.dynamodb.wire.lean import LeanClient
-from dynamo_es.dynamodb.wire.lean_connections import Connections, Signed
-from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
+from dynamo_es.dynamodb.wire.attempts.watching import watch
+from dynamo_es.dynamodb.wire.encoding.bodies import OPERATIONS
+from dynamo_es.dynamodb.wire.lean.client import LeanClient
+from dynamo_es.dynamodb.wire.lean.connections import Connections, Signed
+from dynamo_es.dynamodb.wire.lean.terms import Credentials, Terms
 from dynamo_es.environment import of_field
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dynamo_es import DynamoConfig
     from dynamo_es.dynamodb.config import Transport
-    from dynamo_es.dynamodb.wire.lean_connections import Reply
+    from dynamo_es.dynamodb.wire.lean.connections import Reply
 
 
 def chosen_transport() -> Transport:

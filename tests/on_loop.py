@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dynamo_es import StorageStrategy
 from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend
-from dynamo_es.aio.over import Over
+from dynamo_es.aio.base import Over
 from dynamo_es.memory import MemoryStorage
 from dynamo_es.testing.conformance.engine import MemoryEngine
 from tests.engine import LocalEngine, MotoEngine

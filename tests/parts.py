@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.partiql import Insert, read_statement
-from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.partiql.reading import Insert, read_statement
+from dynamo_es.dynamodb.wire.partiql.statements import execute
 from dynamo_es.dynamodb.wire.steps import Request, Together
 
 if TYPE_CHECKING:

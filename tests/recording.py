@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dynamo_es.dynamodb.wire.partiql.statements import inserted_items
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
-from dynamo_es.dynamodb.wire.statements import inserted_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -61,3 +61,21 @@ def test_its_figures_are_those_of_the_costs() -> None:
     (others,) = sentence(r"one item per event takes ([\d.]+)\. ")
     assert ours == figures["dynamo_es, up to 3 events a commit"]
     assert others == figures["one item per event, up to 3 in a transaction"]
+
+
+def test_its_bill_is_that_of_the_page_that_estimates_it() -> None:
+    page = (ROOT / "docs" / "how-to" / "cost.md").read_text()
+    bill = dict(re.findall(r"^  (appends|log) .* ([\d.]+)$", page, re.MULTILINE))
+    (said,) = re.findall(
+        r"cost about \$([\d.]+) a month, and their log \$([\d.]+)\.", " ".join(README.split())
+    )
+    assert [float(one) for one in said] == [
+        round(float(bill[row]), 1) for row in ("appends", "log")
+    ]
+
+
+def test_its_limits_are_those_of_the_reference() -> None:
+    limits = (ROOT / "docs" / "reference" / "limits.md").read_text()
+    for figure in sentence(r"- One stream takes (.*? MB) \("):
+        for number in re.findall(r"[\d,]*\d (?:write units|commits|MB)", figure):
+            assert number in limits, number

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.leases import LeaseWatch
+from dynamo_es.contracts.consumers.leases import LeaseWatch
 from dynamo_es.dynamodb import storage
 from dynamo_es.dynamodb.consumers import leases
 from dynamo_es.dynamodb.log import end_of_log, marking
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.log import sequencer as sequencing
 from dynamo_es.dynamodb.log.end_of_log import EndOfLog, look_at_end
-from dynamo_es.dynamodb.streams import append as appending
-from dynamo_es.dynamodb.streams import append_many as many
 from dynamo_es.dynamodb.streams import delete as deletion
 from dynamo_es.dynamodb.streams import requests
-from dynamo_es.dynamodb.streams import walk as walking
+from dynamo_es.dynamodb.streams.appending import append as appending
+from dynamo_es.dynamodb.streams.appending import append_many as many
+from dynamo_es.dynamodb.streams.loading import walk as walking
 from dynamo_es.dynamodb.wire import steps
 from dynamo_es.dynamodb.wire.batches import execute_all
-from dynamo_es.dynamodb.wire.statements import update
+from dynamo_es.dynamodb.wire.partiql.statements import update
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from tests.variants_of_several import checks_left_out, expected_version_taken_at_its_word
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from dynamo_es.dynamodb.streams import append_all, append_part, requests
+from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams.appending import append_all, append_part
 from dynamo_es.dynamodb.streams.items import Head
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
     from dynamo_es.contracts import EnlistedWrite
-    from dynamo_es.dynamodb.streams.commits import Plan
+    from dynamo_es.dynamodb.streams.appending.commits import Plan
     from dynamo_es.dynamodb.wire.steps import Request, Steps
 
 

@@ -1,7 +1,8 @@
 """The event store for asyncio: ``async with AsyncDynamoBackend.from_env() as backend:``.
 
-The classes have the methods, arguments and errors of the synchronous ones. What sends a request is
-awaited; what yields is iterated by ``async for``; functions of yours may be coroutine functions.
+The classes have the methods, arguments and errors of the synchronous ones. Await the methods that
+send requests, and iterate with ``async for`` over those that yield. Functions that you pass may be
+coroutine functions.
 """
 
 from __future__ import annotations
@@ -9,41 +10,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dynamo_es.aio.backend import AsyncBackend
     from dynamo_es.aio.backends import AsyncDynamoBackend, AsyncMemoryBackend
-    from dynamo_es.aio.boundary import AsyncBoundary
-    from dynamo_es.aio.boundary_index import AsyncBoundaryIndex
-    from dynamo_es.aio.event_store import AsyncEventStore
-    from dynamo_es.aio.functions import AsyncListener
-    from dynamo_es.aio.listeners import AsyncListeners
-    from dynamo_es.aio.outbox import AsyncOutbox
-    from dynamo_es.aio.outcomes import unknown_outcome
-    from dynamo_es.aio.projection import AsyncProjection
-    from dynamo_es.aio.projector import AsyncProjector
-    from dynamo_es.aio.repository import AsyncRepository
+    from dynamo_es.aio.bridges.unknown_outcome import unknown_outcome
+    from dynamo_es.aio.bridges.your_functions import AsyncListener
+    from dynamo_es.aio.interface.backend import AsyncBackend
+    from dynamo_es.aio.interface.boundary import AsyncBoundary
+    from dynamo_es.aio.interface.boundary_index import AsyncBoundaryIndex
+    from dynamo_es.aio.interface.event_store import AsyncEventStore
+    from dynamo_es.aio.interface.listeners import AsyncListeners
+    from dynamo_es.aio.interface.outbox import AsyncOutbox
+    from dynamo_es.aio.interface.projection import AsyncProjection
+    from dynamo_es.aio.interface.projector import AsyncProjector
+    from dynamo_es.aio.interface.repository import AsyncRepository
+    from dynamo_es.aio.interface.subscriber import AsyncSubscriber
     from dynamo_es.aio.sequencer import AsyncSequencer
-    from dynamo_es.aio.subscriber import AsyncSubscriber
 else:
     from dynamo_es.lazy import lazy_names
 
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "AsyncBackend": ".backend",
-            "AsyncBoundary": ".boundary",
-            "AsyncBoundaryIndex": ".boundary_index",
+            "AsyncBackend": ".interface.backend",
+            "AsyncBoundary": ".interface.boundary",
+            "AsyncBoundaryIndex": ".interface.boundary_index",
             "AsyncDynamoBackend": ".backends",
-            "AsyncEventStore": ".event_store",
-            "AsyncListener": ".functions",
-            "AsyncListeners": ".listeners",
+            "AsyncEventStore": ".interface.event_store",
+            "AsyncListener": ".bridges.your_functions",
+            "AsyncListeners": ".interface.listeners",
             "AsyncMemoryBackend": ".backends",
-            "AsyncOutbox": ".outbox",
-            "AsyncProjection": ".projection",
-            "AsyncProjector": ".projector",
-            "AsyncRepository": ".repository",
+            "AsyncOutbox": ".interface.outbox",
+            "AsyncProjection": ".interface.projection",
+            "AsyncProjector": ".interface.projector",
+            "AsyncRepository": ".interface.repository",
             "AsyncSequencer": ".sequencer",
-            "AsyncSubscriber": ".subscriber",
-            "unknown_outcome": ".outcomes",
+            "AsyncSubscriber": ".interface.subscriber",
+            "unknown_outcome": ".bridges.unknown_outcome",
         },
     )
 

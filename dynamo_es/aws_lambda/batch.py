@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias
 
-from dynamo_es.contracts.checks import seconds_of
-from dynamo_es.dynamodb.wire.time_limit import limited
+from dynamo_es.contracts.checks.arguments import seconds_of
+from dynamo_es.dynamodb.wire.attempts.time_limit import limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aws_lambda.batch import ReadModelHandler, reply
 from dynamo_es.aws_lambda.failures import failed_batches
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.exceptions import InvalidSubscriptionError
 
 if TYPE_CHECKING:

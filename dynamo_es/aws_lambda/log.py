@@ -12,8 +12,8 @@ from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.records import change_of, image_in, records_in
 from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.aws_lambda.upkeep import task_of
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.contracts.functions import refuse_asynchronous
 from dynamo_es.dynamodb.log.keys import is_pages_key, owner_of_pages
 from dynamo_es.dynamodb.log.pages import SCOPE
 from dynamo_es.environment import UPKEEP

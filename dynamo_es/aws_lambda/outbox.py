@@ -17,7 +17,7 @@ from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function
 from dynamo_es.aws_lambda.upkeep import task_of
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.environment import FUNCTION_NAME
 from dynamo_es.outbox.all_outboxes import OutboxOfAll
 from dynamo_es.outbox.terms import DEFAULT_AGE

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from dynamo_es.aws_lambda.message_fields import attributes_of, in_order, size_of, stream_of
 from dynamo_es.aws_lambda.messages import message_of, stored_form, text_of
 from dynamo_es.dynamodb.config import DynamoConfig
+from dynamo_es.dynamodb.wire.attempts.time_limit import keep_in_time
 from dynamo_es.dynamodb.wire.client import Lazy, client_config, region_of
-from dynamo_es.dynamodb.wire.time_limit import keep_in_time
 from dynamo_es.exceptions import ConfigurationError, PublishingError
 from dynamo_es.values import RecordedRaw
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.contracts.checks.arguments import seconds_of
 from dynamo_es.contracts.stream_keys import tenant_prefix
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig

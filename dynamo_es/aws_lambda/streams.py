@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.aws_lambda.streams_handler import ROLE, StreamsHandler
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.exceptions import InvalidSubscriptionError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dynamo_es.aws_lambda.batch import Deadline, margin_of
 from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.starting import prepare_in_function
 from dynamo_es.aws_lambda.upkeep import task_of
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.exceptions import InputError
 
 if TYPE_CHECKING:

@@ -7,30 +7,32 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es import __version__
-from dynamo_es.cli import boundary, boundary_index, checkpoints, outbox, parked, projections
-from dynamo_es.cli.adopt_tables import adopt_tables
-from dynamo_es.cli.cost import cost
-from dynamo_es.cli.create_tables import create_tables
-from dynamo_es.cli.delete import delete
+from dynamo_es.cli.aws.deploy import deploy
+from dynamo_es.cli.aws.package import package
+from dynamo_es.cli.aws.teardown import teardown
+from dynamo_es.cli.aws.template import template
+from dynamo_es.cli.boundaries.index import index as boundary_index
+from dynamo_es.cli.boundaries.read import read as boundary_read
+from dynamo_es.cli.consumers import checkpoints, outbox, parked, projections
+from dynamo_es.cli.consumers.rebuild import rebuild
+from dynamo_es.cli.costs.cost import cost
 from dynamo_es.cli.demo import demo
-from dynamo_es.cli.deploy import deploy
 from dynamo_es.cli.emulator import emulator
 from dynamo_es.cli.export_file import export_file
 from dynamo_es.cli.failures import Commands
-from dynamo_es.cli.head import head
 from dynamo_es.cli.import_file import import_file
 from dynamo_es.cli.init import init
-from dynamo_es.cli.list_streams import list_streams
-from dynamo_es.cli.log import repair, set_aside, verify
+from dynamo_es.cli.log.sequence import sequence
+from dynamo_es.cli.log.tail import tail
+from dynamo_es.cli.log.verify_and_repair import repair, set_aside, verify
 from dynamo_es.cli.options import Place, expanded
-from dynamo_es.cli.package import package
-from dynamo_es.cli.rebuild import rebuild
-from dynamo_es.cli.sequence import sequence
 from dynamo_es.cli.shell import shell
-from dynamo_es.cli.show import show
-from dynamo_es.cli.tail import tail
-from dynamo_es.cli.teardown import teardown
-from dynamo_es.cli.template import template
+from dynamo_es.cli.streams.delete import delete
+from dynamo_es.cli.streams.head import head
+from dynamo_es.cli.streams.list import list_streams
+from dynamo_es.cli.streams.show import show
+from dynamo_es.cli.tables.adopt import adopt_tables
+from dynamo_es.cli.tables.create import create_tables
 from dynamo_es.cli.ui import ui
 
 _START: Final = "To begin"
@@ -205,14 +207,14 @@ _boundary = _group(
 _register(
     _boundary,
     "read",
-    boundary.read,
+    boundary_read,
     "boundary read courses --type StudentEnrolled --tag course:c1",
     "boundary read courses --query 'CourseDefined course:c1 | student:s1' --after 12 --json",
 )
 _register(
     _boundary,
     "index",
-    boundary_index.index,
+    boundary_index,
     "boundary index courses",
     "boundary index courses --tenant acme --once",
 )

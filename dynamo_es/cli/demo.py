@@ -1,20 +1,15 @@
 """``dynamo-es demo``."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from inspect import getdoc
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.padding import Padding
+from rich.text import Text
 
-from dynamo_es.cli.demonstration import steps
-from dynamo_es.cli.demonstration.stage import Stage, describe, open_sample, read_streams, set_stage
 from dynamo_es.cli.options import AsJson
-from dynamo_es.cli.terminal import print_json, results
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from dynamo_es.cli.demonstration.stage import Seen
+from dynamo_es.cli.terminal.output import print_json, results
 
 _INDENT: Final = (0, 0, 0, 3)
 
@@ -33,50 +28,29 @@ def demo(
 ) -> None:
     """Import a sample of a real history and show what the store does with it.
 
-    Every figure is measured or computed while you watch. Takes about ten seconds.
+    Every figure is measured or computed while you watch. Takes a few seconds.
     """
-    with open_sample() as source:
-        streams = read_streams(source)
+    # The account's classes exist from here on: other commands show your program's classes only.
+    from dynamo_es.cli.demonstration.stage import Seen, sample_lines, set_stage
+    from dynamo_es.cli.demonstration.steps import STEPS
+
     console = Console(quiet=True) if as_json else results()
-    with set_stage(endpoint_url, streams) as stage:
-        console.print(f"[bold]dynamo_es[/bold] on {stage.engine}", soft_wrap=True)
-        _play(stage, console)
-    if as_json:
-        print_json({"engine": stage.engine, **stage.seen})
-        return
-    console.print()
-    console.print(
-        "Next: [bold]dynamo-es --help[/bold], [bold]create-tables[/bold] and [bold]import[/bold]."
-    )
-
-
-def _steps() -> "dict[str, Callable[[Stage], Seen]]":
-    """Return the steps by their names in the result."""
-    # Its classes exist from here on: other commands show the classes of the user's program alone.
-    from dynamo_es.cli.demonstration import account
-
-    return {
-        "import": steps.import_sample,
-        "comparison": steps.compare,
-        "conflict": steps.provoke_conflict,
-        "snapshot": steps.use_snapshot,
-        "transaction": account.transact,
-        "lifted": account.upcast,
-        "forgotten": account.forget,
-        "tenants": steps.separate_tenants,
-        "lost_reply": steps.lose_a_reply,
-        "bill": steps.make_bill,
-    }
-
-
-def _play(stage: Stage, console: Console) -> None:
-    """Announce each step, take it, and show what it saw."""
-    for number, (name, step) in enumerate(_steps().items(), 1):
-        title, sentence = describe(step)
-        console.print()
-        console.rule(f"[bold]{number}  {title}", align="left", style="dim")
-        console.print(Padding(sentence, _INDENT, expand=False))
-        stage.seen[name], shown = step(stage)
-        if not shown.show_header:  # a table with headings brings an empty line of its own
+    with set_stage(endpoint_url, sample_lines()) as stage:
+        engine = endpoint_url or "an emulator of DynamoDB in this process"
+        console.print(Text.assemble(("dynamo_es", "bold"), f" on {engine}"), soft_wrap=True)
+        for number, (name, step) in enumerate(STEPS.items(), 1):
+            title, _, sentence = (getdoc(step) or "").partition(".\n\n")
             console.print()
-        console.print(Padding(shown, _INDENT, expand=False))
+            console.rule(f"[bold]{number}  {title}", align="left", style="dim")
+            console.print(Padding(" ".join(sentence.split()), _INDENT, expand=False))
+            seen = Seen()
+            step(stage, seen)
+            stage.seen[name] = seen.figures
+            console.print()
+            console.print(Padding(seen.table, _INDENT, expand=False))
+    if as_json:
+        print_json({"engine": engine, **stage.seen})
+    console.print(
+        "\nNext: [bold]dynamo-es ui --demo[/bold] shows such a store in your browser; "
+        "[bold]dynamo-es --help[/bold] lists all commands."
+    )

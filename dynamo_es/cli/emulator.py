@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from dynamo_es.cli.signals import ended_by_signals
-from dynamo_es.cli.terminal import results, tell
+from dynamo_es.cli.terminal.output import results, tell
+from dynamo_es.cli.terminal.signals import ended_by_signals
 from dynamo_es.exceptions import ConfigurationError, MissingExtraError
 
 

@@ -12,10 +12,10 @@ import typer
 
 from dynamo_es.cli.exporting import Exporter, Wanted, Written, open_target
 from dynamo_es.cli.options import AsJson, Chosen, Place
-from dynamo_es.cli.progress import watched
-from dynamo_es.cli.rendering import count
-from dynamo_es.cli.streams import StreamNotFoundError, exists
-from dynamo_es.cli.terminal import INTERRUPTED, print_json, tell, tell_interrupted
+from dynamo_es.cli.streams.lookup import StreamNotFoundError, exists
+from dynamo_es.cli.terminal.output import INTERRUPTED, print_json, tell, tell_interrupted
+from dynamo_es.cli.terminal.progress import watched
+from dynamo_es.cli.terminal.rendering import count
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import TenantRequiredError
 from dynamo_es.values import DEFAULT_TENANT

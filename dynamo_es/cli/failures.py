@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from dynamo_es.cli.options import wants_traceback
-from dynamo_es.cli.terminal import INTERRUPTED, fail, tell_interrupted
+from dynamo_es.cli.terminal.output import INTERRUPTED, fail, tell_interrupted
 from dynamo_es.exceptions import (
     CredentialsError,
     EventStoreError,

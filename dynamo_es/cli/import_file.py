@@ -19,9 +19,9 @@ from dynamo_es.cli.importing import (
     open_source,
 )
 from dynamo_es.cli.options import AsJson, Place
-from dynamo_es.cli.progress import watched
-from dynamo_es.cli.rendering import count, facts
-from dynamo_es.cli.terminal import INTERRUPTED, print_json, results, tell, tell_interrupted
+from dynamo_es.cli.terminal.output import INTERRUPTED, print_json, results, tell, tell_interrupted
+from dynamo_es.cli.terminal.progress import watched
+from dynamo_es.cli.terminal.rendering import count, facts
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import DEFAULT_TENANT

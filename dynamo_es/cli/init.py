@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es.cli.options import Place, tell_stand_ins
-from dynamo_es.cli.rendering import count
-from dynamo_es.cli.terminal import results, tell
+from dynamo_es.cli.terminal.output import results, tell
+from dynamo_es.cli.terminal.rendering import count
 from dynamo_es.dynamodb.config import DEFAULT_TABLES, ENVIRONMENT_PREFIX, DynamoConfig
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local
 from dynamo_es.environment import variables

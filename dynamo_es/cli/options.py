@@ -6,12 +6,12 @@ import inspect
 import re
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_type_hints
 from uuid import UUID
 
 import typer
 
-from dynamo_es.cli.terminal import tell
+from dynamo_es.cli.terminal.output import tell
 from dynamo_es.dynamodb.config import DEFAULT_TABLES, ENVIRONMENT_PREFIX, DynamoConfig
 from dynamo_es.dynamodb.wire.session import LOCAL_REGION, is_local, stand_ins
 from dynamo_es.environment import variables
@@ -196,6 +196,8 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
             )
     if all(parameter.name != _DEBUG for parameter in parameters):
         parameters.append(_parameter(_DEBUG, Debug, default=False))
+    for parameter in parameters:
+        _show_no_value_of_flags(parameter.annotation)
 
     @wraps(command)
     def run(context: typer.Context, **values: Any) -> None:
@@ -224,6 +226,14 @@ def _inherit(context: typer.Context, values: dict[str, Any]) -> None:
 
 def _parameter(name: str, annotation: Any, **default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, **default)
+
+
+def _show_no_value_of_flags(annotation: Any) -> None:
+    """Let the help show ``--json`` without ``<bool>``, which typer adds as if it took a value."""
+    kind, *rest = get_args(annotation) or (None,)
+    for option in rest if kind is bool else ():
+        if option.metavar is None:
+            option.metavar = ""
 
 
 def _parse_uuid(text: str) -> UUID | None:

@@ -13,8 +13,8 @@ import typer
 
 from dynamo_es.cli.failures import message_of
 from dynamo_es.cli.options import Place
-from dynamo_es.cli.references import load_module, your_program
-from dynamo_es.cli.terminal import tell
+from dynamo_es.cli.terminal.output import tell
+from dynamo_es.cli.your_program import load_module, your_program
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.values import StreamId

@@ -14,8 +14,8 @@ from typing import Annotated, Final
 import typer
 
 from dynamo_es.cli.options import Place
-from dynamo_es.cli.references import load_module, your_program
-from dynamo_es.cli.terminal import tell
+from dynamo_es.cli.terminal.output import tell
+from dynamo_es.cli.your_program import load_module, your_program
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import ConfigurationError, MissingExtraError
 
@@ -106,7 +106,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
         config = configure(app, host, port)
         listener = _listen(host, port)
         address = _address(host, listener.getsockname()[1])
-        tell(f"The stream browser is at {address} (Ctrl-C ends it), showing {title}.")
+        tell(f"The stream browser at {address} shows {title}. Ctrl-C ends it.")
         if open_browser:
             threading.Timer(0.5, webbrowser.open, [address]).start()
         Server(config, app).run(sockets=[listener])
@@ -231,21 +231,21 @@ def _check(backend: DynamoBackend, tenant: str) -> None:
 
 @contextmanager
 def _demonstration() -> Iterator[DynamoBackend]:
-    """Open an emulator with a bank; more streams are written while you look."""
-    from dynamo_es.cli.ui_demo import BANK, fill_bank, fill_files
-    from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
+    """Open an emulator with a bank and courses; more streams are written while you look."""
+    from dynamo_es.cli.demonstration import ui_history
     from dynamo_es.ui import observe
 
     with _few_warnings(), DynamoBackend.local(observe, sequencing="stream") as backend:
-        backend.with_outbox(choose_for_outbox)
-        fill_bank(backend)
+        backend.with_outbox(ui_history.choose_for_outbox)
+        ui_history.fill_bank(backend)
+        ui_history.fill_boundary(backend)
         backend.sequencer.run_once()
-        fill_consumers(backend, BANK)
+        ui_history.fill_consumers(backend)
         ended = threading.Event()
 
         def write() -> None:
             try:
-                fill_files(backend, ended.is_set)
+                ui_history.fill_files(backend, ended.is_set)
             except Exception as error:  # noqa: BLE001 - the pages go on without the rest
                 tell(f"The sample history is incomplete: {error}", style="red")
 

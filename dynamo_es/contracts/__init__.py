@@ -1,4 +1,4 @@
-"""Contracts between the packages. They need the standard library only."""
+"""Contracts between the packages. They need only the standard library."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from dynamo_es.contracts.storage import StorageStrategy
 from dynamo_es.contracts.streams import StreamCommit, StreamHead
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.checkpoints import Checkpoint, CheckpointStrategy
-    from dynamo_es.contracts.consumers import (
+    from dynamo_es.contracts.consumers.checkpoints import Checkpoint, CheckpointStrategy
+    from dynamo_es.contracts.consumers.cursors import CursorStrategy, Followed
+    from dynamo_es.contracts.consumers.failures import ConsumerFailure, NewFailure
+    from dynamo_es.contracts.consumers.finding import (
         ConsumerFinder,
         CursorInfo,
         FoundConsumers,
         OutboxInfo,
     )
-    from dynamo_es.contracts.cursors import CursorStrategy, Followed
-    from dynamo_es.contracts.failures import ConsumerFailure, NewFailure
     from dynamo_es.contracts.key_storage import KeyStorageStrategy
     from dynamo_es.contracts.log import (
         EVERYTHING,
@@ -39,27 +39,27 @@ if TYPE_CHECKING:
 else:
     from dynamo_es.lazy import lazy_names
 
-    # A process that only appends needs none of these, and its start is measured.
+    # Loaded at first use: a process that only appends needs none of these and should start fast.
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "EVERYTHING": ".log",
-            "Checkpoint": ".checkpoints",
-            "CheckpointStrategy": ".checkpoints",
+            "Checkpoint": ".consumers.checkpoints",
+            "CheckpointStrategy": ".consumers.checkpoints",
             "CommitInLog": ".log",
-            "ConsumerFailure": ".failures",
-            "ConsumerFinder": ".consumers",
-            "CursorInfo": ".consumers",
-            "CursorStrategy": ".cursors",
-            "Followed": ".cursors",
-            "FoundConsumers": ".consumers",
+            "ConsumerFailure": ".consumers.failures",
+            "ConsumerFinder": ".consumers.finding",
+            "CursorInfo": ".consumers.finding",
+            "CursorStrategy": ".consumers.cursors",
+            "Followed": ".consumers.cursors",
+            "FoundConsumers": ".consumers.finding",
             "KeyStorageStrategy": ".key_storage",
             "LogReader": ".log",
             "LogStrategy": ".log",
-            "NewFailure": ".failures",
+            "NewFailure": ".consumers.failures",
             "Observer": ".observer",
             "OperationReport": ".observer",
-            "OutboxInfo": ".consumers",
+            "OutboxInfo": ".consumers.finding",
             "Piece": ".log",
             "Selection": ".log",
             "StreamInLog": ".log",

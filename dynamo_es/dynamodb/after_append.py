@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.log.inline_sequencer import CommitKey, InlineSequencer, InlineSequencers
-    from dynamo_es.dynamodb.streams.append import Append
+    from dynamo_es.dynamodb.streams.appending.append import Append
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.values import Position, TenantId
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from dynamo_es.contracts.checks import check_kind
-from dynamo_es.contracts.functions import check_injected, refuse_asynchronous
+from dynamo_es.contracts.checks.arguments import check_kind
+from dynamo_es.contracts.checks.functions import check_injected, refuse_asynchronous
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient, sender_of
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ConfigurationError

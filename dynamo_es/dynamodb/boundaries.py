@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.contracts.boundaries import (
-    BOUNDARY_CATEGORY,
-    check_after,
-    check_conditionals,
-    check_query,
-)
-from dynamo_es.contracts.checks import check_count
-from dynamo_es.contracts.states import (
+from dynamo_es.contracts.boundaries.states import (
     Part,
     StateStrategy,
     check_boundary,
@@ -22,15 +15,22 @@ from dynamo_es.contracts.states import (
     query_of,
     wanted_of,
 )
+from dynamo_es.contracts.boundaries.strategy import (
+    BOUNDARY_CATEGORY,
+    check_after,
+    check_conditionals,
+    check_query,
+)
+from dynamo_es.contracts.checks.arguments import check_count
 from dynamo_es.exceptions import BoundaryConflictError, TableNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend, Matching
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend, Matching
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.streams.append import Append
-    from dynamo_es.dynamodb.streams.heads import RememberedHeads
+    from dynamo_es.dynamodb.streams.appending.append import Append
+    from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps, T
     from dynamo_es.values import Query, RawEvent, StreamId
@@ -46,8 +46,8 @@ class BoundaryAppends(StateStrategy):
         self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
     ) -> list[BoundaryResult]:
         """Append under conditions; see `BoundaryStrategy.insert_unless`."""
-        from dynamo_es.contracts.candidates import Candidate
-        from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
+        from dynamo_es.contracts.boundaries.candidates import Candidate
+        from dynamo_es.dynamodb.streams.appending.append_unless import ConditionalAppends
 
         check_conditionals(stream_id, appends)
         self._config.refuse_in_replica("append")
@@ -63,7 +63,7 @@ class BoundaryAppends(StateStrategy):
         self, stream_id: StreamId, query: Query, after: int | None = None
     ) -> Matching:
         """Return the events that match; see `BoundaryStrategy.fetch_matching`."""
-        from dynamo_es.dynamodb.streams.matching import fetch_matching
+        from dynamo_es.dynamodb.streams.boundaries.matching import fetch_matching
 
         check_query(query)
         check_after(after)
@@ -74,7 +74,7 @@ class BoundaryAppends(StateStrategy):
 
     def fetch_parts(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching:
         """Return the events of several parts; see `StateStrategy.fetch_parts`."""
-        from dynamo_es.dynamodb.streams.matching import fetch_matching
+        from dynamo_es.dynamodb.streams.boundaries.matching import fetch_matching
 
         check_parts(parts)
         try:
@@ -93,7 +93,7 @@ class BoundaryAppends(StateStrategy):
 
     def _fetch_by_index(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching | None:
         """Return the events of several parts from the tag index; None: read the stream instead."""
-        from dynamo_es.dynamodb.streams.matching import is_remembered
+        from dynamo_es.dynamodb.streams.boundaries.matching import is_remembered
 
         stream = self._stream(stream_id)
         if not self._config.tag_index or is_remembered(stream, min(part.floor for part in parts)):
@@ -108,7 +108,7 @@ class BoundaryAppends(StateStrategy):
 
     def fetch_states(self, stream_id: StreamId, keys: Sequence[str]) -> list[RawEvent | None]:
         """Return saved states; see `StateStrategy.fetch_states`."""
-        from dynamo_es.dynamodb.streams.states import fetch_states
+        from dynamo_es.dynamodb.streams.boundaries.states import fetch_states
 
         check_boundary(stream_id)
         check_keys(keys)
@@ -117,7 +117,7 @@ class BoundaryAppends(StateStrategy):
 
     def save_state(self, key: str, state: RawEvent) -> None:
         """Save a state; see `StateStrategy.save_state`."""
-        from dynamo_es.dynamodb.streams.states import save_state
+        from dynamo_es.dynamodb.streams.boundaries.states import save_state
 
         check_state(key, state)
         self._config.refuse_in_replica("save_state")

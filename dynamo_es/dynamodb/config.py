@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 
-from dynamo_es.contracts.checks import seconds_of
+from dynamo_es.contracts.checks.arguments import seconds_of
 from dynamo_es.contracts.log_scope import LogScope, is_per_tenant
 from dynamo_es.environment import AWS_REGION, PREFIX, of_field
 from dynamo_es.exceptions import ConfigurationError, ReplicaWriteError

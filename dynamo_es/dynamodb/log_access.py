@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import AppendHooks, CheckpointStrategy, LogStrategy
-    from dynamo_es.contracts.parked import ParkedStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.values import TenantId

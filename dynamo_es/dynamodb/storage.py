@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import StorageStrategy, StreamAppend, StreamHead
 from dynamo_es.contracts.appends import versions_of
-from dynamo_es.contracts.checks import check_iteration, check_range, check_stream, check_tenant
-from dynamo_es.contracts.event_checks import check_all, check_append, check_many, check_snapshot
+from dynamo_es.contracts.checks.arguments import (
+    check_iteration,
+    check_range,
+    check_stream,
+    check_tenant,
+)
+from dynamo_es.contracts.checks.events import check_all, check_append, check_many, check_snapshot
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
 from dynamo_es.dynamodb.boundaries import BoundaryAppends
-from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
-from dynamo_es.dynamodb.streams.load import load, newest_commit
-from dynamo_es.dynamodb.streams.past import commit_at
+from dynamo_es.dynamodb.streams.appending.append import Append
+from dynamo_es.dynamodb.streams.appending.append_part import Check, PartAppend
+from dynamo_es.dynamodb.streams.loading.load import load, newest_commit
+from dynamo_es.dynamodb.streams.loading.past import commit_at
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.exceptions import AppendsFailedError, InvalidEnlistedWriteError, TableNotFoundError
@@ -39,8 +44,8 @@ if TYPE_CHECKING:
     )
     from dynamo_es.contracts.appends import AppendResult
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.streams.heads import RememberedHeads
-    from dynamo_es.dynamodb.streams.pages import Part
+    from dynamo_es.dynamodb.streams.loading.pages import Part
+    from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Steps, T
     from dynamo_es.values import Position, RawEvent, StoredVersion, StreamId, TenantId, Versioning
@@ -109,8 +114,8 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         consistent: bool = True,
     ) -> Iterator[RawEvent]:
         """Yield events; see `StorageStrategy.iter_events`."""
-        from dynamo_es.dynamodb.streams.pages import Pages
-        from dynamo_es.dynamodb.wire.ahead import reading_ahead
+        from dynamo_es.dynamodb.streams.loading.pages import Pages
+        from dynamo_es.dynamodb.wire.parallel.ahead import reading_ahead
 
         check_iteration(start, stop, page_size, newest_first=newest_first)
         pages = Pages(
@@ -144,7 +149,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         self, stream_id: StreamId, versioning: Versioning, events: Sequence[RawEvent]
     ) -> AppendCost:
         """Return the price of an append; see `StorageStrategy.append_cost`."""
-        from dynamo_es.dynamodb.streams.cost import append_cost
+        from dynamo_es.dynamodb.streams.appending.cost import append_cost
 
         return append_cost(
             stream_id,
@@ -225,7 +230,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         first = parts[0]
         steps = _append_together(parts, checks, writes)
         if writes:
-            from dynamo_es.dynamodb.streams.transact_with import naming_missing_table
+            from dynamo_es.dynamodb.streams.appending.transact_with import naming_missing_table
 
             steps = naming_missing_table(steps, first.stream, writes)
         versions = self._run("append", first.stream.id, steps)
@@ -234,7 +239,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def _check_enlisted(self, writes: Sequence[EnlistedWrite]) -> None:
         if not isinstance(writes, tuple) or writes:
-            from dynamo_es.dynamodb.streams.transact_with import check_enlisted
+            from dynamo_es.dynamodb.streams.appending.transact_with import check_enlisted
 
             check_enlisted(writes, self._config.tables)
 
@@ -325,7 +330,7 @@ def _append_together(
     if len(parts) == 1 and not checks:
         parts[0].enlisted = writes
         return [(yield from parts[0].run())]
-    from dynamo_es.dynamodb.streams.append_all import append_to_all
+    from dynamo_es.dynamodb.streams.appending.append_all import append_to_all
 
     return [*(yield from append_to_all(parts, checks, writes))]
 
@@ -333,7 +338,7 @@ def _append_together(
 def _append_to_each(
     appends: Sequence[StreamAppend], parts: Sequence[Append]
 ) -> Steps[list[StoredVersion | None]]:
-    from dynamo_es.dynamodb.streams.append_many import append_to_many
+    from dynamo_es.dynamodb.streams.appending.append_many import append_to_many
 
     return versions_of(appends, (yield from append_to_many(parts)))
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from dynamo_es.contracts.checks import check_kind
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.arguments import check_kind
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.fastapi.handlers import install_handlers, is_installed
 from dynamo_es.http import (

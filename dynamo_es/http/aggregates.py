@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
-from dynamo_es.contracts.checks import check_callable
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.checks.arguments import check_callable
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.http.preconditions import NO_CONDITIONS, Preconditions, etag_of, lines_of
 from dynamo_es.http.problems import ProblemError
 from dynamo_es.values import StoredVersion

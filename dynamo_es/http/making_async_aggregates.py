@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Self
 
-from dynamo_es.aio.over import Over
-from dynamo_es.aio.repository import AsyncRepository
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.aio.base import Over
+from dynamo_es.aio.interface.repository import AsyncRepository
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.http.aggregates import Aggregates, TAggregate, idempotency_key_of
 from dynamo_es.http.preconditions import NO_CONDITIONS, Preconditions, lines_of
 

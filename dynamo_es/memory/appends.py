@@ -13,8 +13,8 @@ from dynamo_es.contracts import (
     StorageStrategy,
     StreamAppend,
 )
-from dynamo_es.contracts.checks import check_stream, check_tenant
-from dynamo_es.contracts.event_checks import check_all, check_append, check_many
+from dynamo_es.contracts.checks.arguments import check_stream, check_tenant
+from dynamo_es.contracts.checks.events import check_all, check_append, check_many
 from dynamo_es.contracts.stream_keys import check_names, stream_key, tenant_prefix
 from dynamo_es.exceptions import (
     AppendAllConflictError,

@@ -6,8 +6,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from dynamo_es.contracts.checks import check_kind
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.arguments import check_kind
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.contracts.log_scope import is_per_tenant
 from dynamo_es.exceptions import ConfigurationError, LogScopeError
 from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import CheckpointStrategy, LogStrategy
+    from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.contracts.log_scope import LogScope
-    from dynamo_es.contracts.parked import ParkedStrategy
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.values import TenantId
 

@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import StreamAppend
-from dynamo_es.contracts.boundaries import (
+from dynamo_es.contracts.boundaries.candidates import (
+    Candidate,
+    chosen_together,
+    results_of,
+)
+from dynamo_es.contracts.boundaries.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.states import check_boundary, check_keys, check_state
+from dynamo_es.contracts.boundaries.strategy import (
     NO_STREAM,
     Matching,
     check_after,
@@ -14,13 +21,6 @@ from dynamo_es.contracts.boundaries import (
     check_query,
     refuse_unreached,
 )
-from dynamo_es.contracts.candidates import (
-    Candidate,
-    chosen_together,
-    results_of,
-)
-from dynamo_es.contracts.gathered import GatheredEvents
-from dynamo_es.contracts.states import check_boundary, check_keys, check_state
 from dynamo_es.contracts.stream_keys import check_names
 from dynamo_es.exceptions import CommitTooLargeError, ExpectedVersionUsedOnVersionlessStream
 from dynamo_es.memory.appends import MemoryAppends
@@ -31,7 +31,7 @@ from dynamo_es.values import ANY_VERSION, StoredVersion, matches_event
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend
     from dynamo_es.memory.appends import Notice
     from dynamo_es.memory.data import StoredStream
     from dynamo_es.values import Query, RawEvent, StreamId

@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.checkpoints import held_by, in_order
-from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.claims import CheckpointState, Saved, check_claim, check_taking
-from dynamo_es.contracts.failures import ConsumerFailure
-from dynamo_es.contracts.leases import Lease
+from dynamo_es.contracts.checks.arguments import check_position, check_tenant
+from dynamo_es.contracts.consumers.checkpoints import held_by, in_order
+from dynamo_es.contracts.consumers.claims import CheckpointState, Saved, check_claim, check_taking
+from dynamo_es.contracts.consumers.failures import ConsumerFailure
+from dynamo_es.contracts.consumers.leases import Lease
+from dynamo_es.contracts.consumers.versions import LiveVersion, check_version
 from dynamo_es.contracts.stream_keys import consumer_key
-from dynamo_es.contracts.versions import LiveVersion, check_version
 from dynamo_es.exceptions import InvalidEnlistedWriteError, UnknownConsumerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dynamo_es.contracts.claims import Claim
-    from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.consumers.claims import Claim
+    from dynamo_es.contracts.consumers.failures import NewFailure
     from dynamo_es.memory.data import Data
     from dynamo_es.values import Position, TenantId
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from dynamo_es.contracts.checks import check_consumer
-from dynamo_es.contracts.cursors import CursorStrategy
-from dynamo_es.contracts.leases import Lease, LeaseWatch
+from dynamo_es.contracts.checks.arguments import check_consumer
+from dynamo_es.contracts.consumers.cursors import CursorStrategy
+from dynamo_es.contracts.consumers.leases import Lease, LeaseWatch
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.memory.checkpoints import failed_again, refuse_tables
@@ -14,9 +14,9 @@ from dynamo_es.memory.data import Cursor
 from dynamo_es.memory.finder import cursor_info
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.consumers import CursorInfo
-    from dynamo_es.contracts.cursors import Followed
-    from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.consumers.cursors import Followed
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.finding import CursorInfo
     from dynamo_es.memory.data import Data
 
 _Key: TypeAlias = tuple[str, str]

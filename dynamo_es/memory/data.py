@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Lock
 
-    from dynamo_es.contracts.claims import CheckpointState
-    from dynamo_es.contracts.failures import ConsumerFailure
-    from dynamo_es.contracts.leases import Lease
-    from dynamo_es.contracts.versions import LiveVersion
+    from dynamo_es.contracts.consumers.claims import CheckpointState
+    from dynamo_es.contracts.consumers.failures import ConsumerFailure
+    from dynamo_es.contracts.consumers.leases import Lease
+    from dynamo_es.contracts.consumers.versions import LiveVersion
     from dynamo_es.values import Position, StreamId
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from dynamo_es.contracts.checks import check_tenant
-from dynamo_es.contracts.consumers import ConsumerFinder, CursorInfo, FoundConsumers, OutboxInfo
+from dynamo_es.contracts.checks.arguments import check_tenant
+from dynamo_es.contracts.consumers.finding import (
+    ConsumerFinder,
+    CursorInfo,
+    FoundConsumers,
+    OutboxInfo,
+)
 from dynamo_es.contracts.stream_keys import EMPTY_CATEGORY, SEPARATOR, unescape
 from dynamo_es.values import StreamId
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from dynamo_es.contracts import KeyStorageStrategy
-from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.contracts.checks.arguments import check_subject, check_tenant
 from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.forking import new_lock
 from dynamo_es.values import DEFAULT_TENANT

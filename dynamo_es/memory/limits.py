@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
-from dynamo_es.dynamodb.streams.commits import check_transaction, plan_snapshot
-from dynamo_es.dynamodb.streams.cost import append_cost
+from dynamo_es.dynamodb.streams.appending.commits import check_transaction, plan_snapshot
+from dynamo_es.dynamodb.streams.appending.cost import append_cost
+from dynamo_es.dynamodb.streams.boundaries.state_items import plan_state
 from dynamo_es.dynamodb.streams.items import encode_events
-from dynamo_es.dynamodb.streams.state_items import plan_state
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_ITEMS
 
 if TYPE_CHECKING:

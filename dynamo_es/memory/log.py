@@ -16,7 +16,12 @@ from dynamo_es.contracts import (
     Selection,
     StreamInLog,
 )
-from dynamo_es.contracts.checks import check_kind, check_position, check_tenant, microseconds_of
+from dynamo_es.contracts.checks.arguments import (
+    check_kind,
+    check_position,
+    check_tenant,
+    microseconds_of,
+)
 from dynamo_es.contracts.log import one_position
 from dynamo_es.exceptions import InvalidSubscriptionError
 from dynamo_es.memory.data import copy_event

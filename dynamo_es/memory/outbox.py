@@ -6,14 +6,14 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts.checks import check_consumer, check_tenant
-from dynamo_es.contracts.leases import Lease
-from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
+from dynamo_es.contracts.checks.arguments import check_consumer, check_tenant
+from dynamo_es.contracts.consumers.leases import Lease
+from dynamo_es.contracts.consumers.outbox import OutboxState, OutboxStrategy
 from dynamo_es.exceptions import UnknownOutboxEntryError
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
+    from dynamo_es.contracts.consumers.outbox import OutboxEntry, OutboxWorker
     from dynamo_es.values import Position, TenantId
 
 

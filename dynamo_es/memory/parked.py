@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from dynamo_es.contracts.checks import check_tenant
-from dynamo_es.contracts.leases import Lease, LeaseWatch
-from dynamo_es.contracts.parked import ParkedStrategy, ParkedStream, SkippedEvent
+from dynamo_es.contracts.checks.arguments import check_tenant
+from dynamo_es.contracts.consumers.leases import Lease, LeaseWatch
+from dynamo_es.contracts.consumers.parked import ParkedStrategy, ParkedStream, SkippedEvent
 from dynamo_es.contracts.stream_keys import consumer_key, stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.forking import new_lock
@@ -17,7 +17,7 @@ from dynamo_es.values import StreamId
 if TYPE_CHECKING:
     from threading import Lock
 
-    from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
+    from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
     from dynamo_es.values import TenantId
 
 _Id: TypeAlias = tuple[str, str, str, str]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from dynamo_es.contracts import StreamHead
-from dynamo_es.contracts.checks import check_iteration, check_range
-from dynamo_es.contracts.event_checks import check_snapshot
+from dynamo_es.contracts.checks.arguments import check_iteration, check_range
+from dynamo_es.contracts.checks.events import check_snapshot
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.exceptions import ExpectedVersionUsedOnVersionlessStream, SnapshotAheadOfStreamError
 from dynamo_es.memory.boundaries import BoundaryAppends

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar
 
-from dynamo_es.contracts.checks import seconds_of
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.arguments import seconds_of
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.environment import (
     FUNCTION_NAME,
     METRICS_DISABLED,

@@ -11,8 +11,8 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.contracts.functions import check_injected
 from dynamo_es.exceptions import MissingExtraError
 from dynamo_es.observability.reports import retries_of
 from dynamo_es.values import DEFAULT_TENANT

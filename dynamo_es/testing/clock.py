@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.exceptions import InputError
 from dynamo_es.wording import shown
 

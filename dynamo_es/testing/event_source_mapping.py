@@ -11,8 +11,8 @@ from random import Random
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from dynamo_es.contracts.checks import check_callable, check_kind
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.checks.arguments import check_callable, check_kind
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.batches import (

@@ -22,7 +22,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from dynamo_es.dynamodb.wire.sending import sender_of
+from dynamo_es.dynamodb.wire.boto.sending import sender_of
 from dynamo_es.testing.partial import carry_out_in_part
 from dynamo_es.testing.sockets import Below, put_below
 

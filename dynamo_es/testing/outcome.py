@@ -7,8 +7,8 @@ from inspect import ismethod
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
-from dynamo_es.contracts.checks import check_callable
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.checks.arguments import check_callable
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.event_store.event import Event
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.differences import all_match, describe

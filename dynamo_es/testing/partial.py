@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.awsrequest import AWSRequest
 
-from dynamo_es.dynamodb.wire.lean_connections import Signed
+from dynamo_es.dynamodb.wire.lean.connections import Signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

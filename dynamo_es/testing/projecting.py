@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
-from dynamo_es.contracts.checks import check_callable
-from dynamo_es.contracts.functions import refuse_asynchronous
+from dynamo_es.contracts.checks.arguments import check_callable
+from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.projections.projector import Projector
 from dynamo_es.testing.differences import are_same, side_by_side
 

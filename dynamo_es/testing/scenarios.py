@@ -9,7 +9,7 @@ from uuid import uuid4
 from dynamo_es.aggregates.aggregate import Aggregate, category_of
 from dynamo_es.aggregates.commands import DecidedCommands
 from dynamo_es.aggregates.repository import Repository
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.event_store.event import Event, Snapshot
 from dynamo_es.event_store.wrapped import WrappedEvent
 from dynamo_es.exceptions import InputError

@@ -1,6 +1,6 @@
 """Puts a faulty network below the default transport: between its connections and their sockets.
 
-`dynamo_es.dynamodb.wire.sending` writes the bytes of its requests and reads the bytes of the
+`dynamo_es.dynamodb.wire.boto.sending` writes the bytes of its requests and reads the bytes of the
 replies as on AWS. In between, the network decides what happens to each request.
 """
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from zlib import crc32
 
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import ConfigurationError, InputError
 from dynamo_es.wording import shown

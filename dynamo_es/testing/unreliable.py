@@ -6,10 +6,10 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.dynamodb.emulator.emulator import isolated_session
-from dynamo_es.dynamodb.wire.sending import send_directly, sender_of
+from dynamo_es.dynamodb.wire.boto.sending import send_directly, sender_of
 from dynamo_es.exceptions import InputError
 from dynamo_es.testing.faults import Fault, RandomNetwork
 from dynamo_es.wording import shown

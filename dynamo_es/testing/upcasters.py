@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
-from dynamo_es.contracts.checks import check_kind
+from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.event_store.encryption.service import Encryption
 from dynamo_es.event_store.event import Event, Snapshot, event_name
 from dynamo_es.event_store.registry import EventRegistry, defined_classes

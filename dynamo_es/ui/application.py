@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from dynamo_es.contracts.checks import check_kind, check_tenant
+from dynamo_es.contracts.checks.arguments import check_kind, check_tenant
 from dynamo_es.exceptions import ConfigurationError, EventStoreError
 from dynamo_es.facade.backend import Backend
 from dynamo_es.ui.browser import Browser

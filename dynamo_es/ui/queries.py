@@ -13,7 +13,7 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY
 from dynamo_es.ui.escaping import value_of
 from dynamo_es.values import DEFAULT_TENANT, StreamId
 

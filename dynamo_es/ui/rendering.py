@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from dynamo_es import __version__
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY
 from dynamo_es.ui import costs
 from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.escaping import (

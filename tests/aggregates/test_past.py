@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from dynamo_es import NO_VERSIONING, MemoryBackend, Repository, StreamId, WrappedEvent
-from dynamo_es.dynamodb.streams.past import commit_at
+from dynamo_es.dynamodb.streams.loading.past import commit_at
 from dynamo_es.exceptions import InputError, StreamGapError
 from tests.aggregates.account import Account
 from tests.dynamodb.machine import GENERATION, a_stream

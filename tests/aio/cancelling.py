@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from dynamo_es.aio.greenlets import GreenletBridge
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

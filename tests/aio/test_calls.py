@@ -9,16 +9,19 @@ import threading
 import time
 import weakref
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynamo_es.aio.bridge import Bridge, ThreadBridge
-from dynamo_es.aio.greenlets import GreenletBridge, this_call
-from dynamo_es.dynamodb.wire.ahead import reading_ahead
-from dynamo_es.dynamodb.wire.at_once import AtOnce
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge, this_call
+from dynamo_es.aio.bridges.thread_bridge import ThreadBridge
+from dynamo_es.dynamodb.wire.parallel.ahead import reading_ahead
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
 from dynamo_es.exceptions import InputError
 from dynamo_es.waiting import Turn, elsewhere, how_to_wait
+
+if TYPE_CHECKING:
+    from dynamo_es.aio.bridges.bridge import Bridge
 
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
 

@@ -14,8 +14,8 @@ import pytest
 
 from dynamo_es import ANY_VERSION, Event, Query, StreamId, WrappedEvent
 from dynamo_es.aio import AsyncBackend, AsyncDynamoBackend, unknown_outcome
-from dynamo_es.aio.choosing import new_bridge
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.aio.bridged_backends import new_bridge
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.exceptions import AppendOutcomeUnknownError, ProjectionBusyError
 from tests.aio.cancelling import Awaits, cancelled_everywhere
 from tests.projections.balances import Deposited, add_to_balance, balance_of, create_table

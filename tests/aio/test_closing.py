@@ -25,12 +25,12 @@ from dynamo_es.aio import (
     AsyncDynamoBackend,
     AsyncMemoryBackend,
     backends,
-    having_bridge,
     unknown_outcome,
 )
-from dynamo_es.aio.bridge import ThreadBridge
-from dynamo_es.aio.connections import LoopConnections
-from dynamo_es.aio.greenlets import GreenletBridge
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.bridges.thread_bridge import ThreadBridge
+from dynamo_es.aio.interface.by_hand import backend as by_hand_backend
+from dynamo_es.aio.transport.aiohttp_connections import LoopConnections
 from dynamo_es.exceptions import AppendOutcomeUnknownError, InputError
 from dynamo_es.memory import MemoryStorage
 from tests.aio.test_connections import QUICK, signed
@@ -313,7 +313,7 @@ def test_a_handler_in_a_thread_is_waited_for(memory):
 
 
 def test_a_handler_that_takes_too_long_is_waited_for_no_longer(memory, caplog, monkeypatch):
-    monkeypatch.setattr(having_bridge, "_LONGEST", 0.05)
+    monkeypatch.setattr(by_hand_backend, "_LONGEST", 0.05)
     begun, go = threading.Event(), threading.Event()
 
     def handle(_: object) -> None:
@@ -331,7 +331,7 @@ def test_a_handler_that_takes_too_long_is_waited_for_no_longer(memory, caplog, m
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(use())
-    assert "closed while 1 calls were under way" in caplog.text
+    assert "after the asynchronous backend was closed: 1." in caplog.text
 
 
 def test_a_handler_may_close_its_backend(memory):

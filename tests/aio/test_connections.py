@@ -19,10 +19,10 @@ from botocore.exceptions import (
 )
 
 from benchmarks.canned import certify
-from dynamo_es.aio.connections import LoopConnections
-from dynamo_es.aio.greenlets import GreenletBridge
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.transport.aiohttp_connections import LoopConnections
 from dynamo_es.dynamodb.wire.errors import may_have_landed
-from dynamo_es.dynamodb.wire.lean_connections import Signed
+from dynamo_es.dynamodb.wire.lean.connections import Signed
 from tests.dynamodb.wire.both_transports import CONFIG
 from tests.dynamodb.wire.socket_server import OK, Connected, answering, serving
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dynamo_es import DynamoConfig
 
 QUICK = replace(CONFIG, connect_timeout=2.0, read_timeout=3.0, max_attempts=1)
-HASTY = replace(QUICK, read_timeout=0.3)
+HASTY = replace(QUICK, read_timeout=0.1)
 
 
 def signed(url: str, body: bytes = b'{"a": 1}', **headers: str) -> Signed:

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from dynamo_es.aio.credentials import RenewedCredentials, terms_from
-from dynamo_es.aio.greenlets import GreenletBridge
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.transport.credentials import RenewedCredentials, terms_from
 
 
 class Frozen(NamedTuple):

@@ -12,8 +12,8 @@ import pytest
 
 from dynamo_es import ANY_VERSION, Event, OperationReport, StreamId
 from dynamo_es.aio import AsyncDynamoBackend, AsyncMemoryBackend, AsyncRepository
-from dynamo_es.aio.greenlets import GreenletBridge
-from dynamo_es.aio.waiters import new_waiter
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.on_loop.group_waiter import new_waiter
 from tests.aggregates.account import Account
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dynamo_es import DynamoBackend, MemoryBackend, Repository, StreamPoller, aio
-from dynamo_es.aio.over import Over
-from dynamo_es.aio.subscribing import AsyncBatches, AsyncRecords
+from dynamo_es.aio.base import Over
+from dynamo_es.aio.interface.by_hand.subscriber import AsyncBatches, AsyncRecords
 from dynamo_es.fastapi import AsyncEventSourcing, EventSourcing
 from dynamo_es.http import Aggregates, AsyncAggregates
 from dynamo_es.subscriptions.subscriber import Batches, Records

@@ -20,10 +20,10 @@ from dynamo_es.aio import (
     AsyncMemoryBackend,
     AsyncRepository,
     backends,
-    bridge,
     unknown_outcome,
 )
-from dynamo_es.aio.bridge import ThreadBridge
+from dynamo_es.aio.bridges import thread_bridge
+from dynamo_es.aio.bridges.thread_bridge import ThreadBridge
 from dynamo_es.contracts import StorageStrategy
 from dynamo_es.facade.backend import Backend
 
@@ -138,7 +138,7 @@ def test_every_method_that_may_leave_an_append_unknown_is_known_as_one():
     }
 
     assert {"append", "append_all", "decide", "transact_all"} <= unknown
-    assert unknown | {"save", "save_all"} <= bridge._APPEND
+    assert unknown | {"save", "save_all"} <= thread_bridge._APPEND
 
 
 def test_a_cancelled_append_quotes_no_event(backend):

@@ -10,7 +10,7 @@ import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.aws_lambda import SqsPublisher, outbox, publish_outbox, sequence_events
-from dynamo_es.dynamodb.wire.time_limit import seconds_left
+from dynamo_es.dynamodb.wire.attempts.time_limit import seconds_left
 from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.testing.conformance.language import an_event
 from tests.aws_lambda.lambdas import Context, Spent, numbers, records_of

@@ -78,7 +78,8 @@ PROGRAM = """
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
 made = module._of_environment.cache_info().currsize
-print(json.dumps([made, "boto3" in sys.modules, "dynamo_es.dynamodb.wire.lean" in sys.modules]))
+lean = "dynamo_es.dynamodb.wire.lean.client"
+print(json.dumps([made, "boto3" in sys.modules, lean in sys.modules]))
 """
 
 

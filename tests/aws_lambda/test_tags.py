@@ -11,7 +11,7 @@ import pytest
 from dynamo_es import BoundaryIndex, DynamoBackend, MemoryBackend, Query, Tag
 from dynamo_es.aws_lambda import index_tags
 from dynamo_es.aws_lambda.tags import TagIndexHandler
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.exceptions import (
     ConfigurationError,
     InputError,

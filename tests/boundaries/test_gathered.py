@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import Query, RawEvent, StreamId, Tag
-from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.contracts.candidates import Candidate, chosen_together
-from dynamo_es.contracts.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.candidates import Candidate, chosen_together
+from dynamo_es.contracts.boundaries.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.values import QueryItem, matches_event
 
 STREAM = StreamId(UUID(int=1))

@@ -11,7 +11,7 @@ import pytest
 
 from dynamo_es import Boundary, BoundaryIndex, MemoryBackend
 from dynamo_es.aio import AsyncBoundaryIndex, AsyncMemoryBackend
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.event_store.registry import EventRegistry
 from dynamo_es.event_store.serde import Serde
 from dynamo_es.exceptions import (

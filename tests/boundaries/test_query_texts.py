@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import Query, StoredVersion, Tag
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.exceptions import BoundaryConflictError, InputError
 from dynamo_es.values import QueryItem
 from dynamo_es.values.query_texts import query_of_text, tag_of_word

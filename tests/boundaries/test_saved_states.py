@@ -22,9 +22,9 @@ from dynamo_es import (
 from dynamo_es.boundaries import fingerprints, saved_states
 from dynamo_es.boundaries.deciding import Deciding
 from dynamo_es.boundaries.saved_states import FollowedModel, SavedStates
-from dynamo_es.contracts import boundaries as contract
-from dynamo_es.contracts.boundaries import boundary_stream
-from dynamo_es.contracts.states import Part
+from dynamo_es.contracts.boundaries import strategy as contract
+from dynamo_es.contracts.boundaries.states import Part
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.exceptions import (
     BoundaryConflictError,
     DecisionDefinitionError,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from typer.main import get_command
 
-from dynamo_es import DynamoBackend
+from dynamo_es import DynamoBackend, StreamId
 from dynamo_es.cli import application, main
 from dynamo_es.dynamodb.wire import client as client_module
+from tests.cli.stores import append
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +55,17 @@ def backend(emulator: DynamoBackend, monkeypatch: pytest.MonkeyPatch) -> Iterato
             client.update_table(TableName=table, DeletionProtectionEnabled=False)
             client.delete_table(TableName=table)
         emulator.create_tables()
+
+
+@pytest.fixture
+def stored(backend: DynamoBackend) -> DynamoBackend:
+    """Events of two categories and tenants, with positions; where the outbox takes all of them."""
+    config = replace(backend.config, sequencing="inline")
+    inline = DynamoBackend(config, client=backend.client).with_outbox()
+    append(inline, StreamId(name="ann", category="account"), 2)
+    append(inline, StreamId(category="other"), 1)
+    append(inline.in_tenant("acme"), StreamId(name="bob\x1b[0m", category="account"), 1)
+    return inline
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from dynamo_es import RawEvent, StreamId, append_cost
 from dynamo_es.cli.application import application
-from dynamo_es.cli.bill import SECONDS_A_MONTH, Load, Prices, bill, textbook
+from dynamo_es.cli.costs.bill import SECONDS_A_MONTH, Load, Prices, bill, textbook
 
 MONTH = SECONDS_A_MONTH
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, Event, StreamId
-from dynamo_es.cli.template import TEMPLATES
+from dynamo_es.cli.aws.template import TEMPLATES
 
 INFRA = Path(__file__).parents[2] / "infra"
 STREAM = StreamId(name="ann", category="account")

@@ -15,9 +15,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from dynamo_es import DynamoBackend, StreamId
-from dynamo_es.cli import import_file, progress
+from dynamo_es.cli import import_file
 from dynamo_es.cli.importing import Importer, Meter, Settings
-from dynamo_es.cli.terminal import tell_interrupted
+from dynamo_es.cli.terminal import progress
+from dynamo_es.cli.terminal.output import tell_interrupted
 from dynamo_es.exceptions import AppendOutcomeUnknownError, CredentialsError
 from tests.cli.histories import (
     Crash,

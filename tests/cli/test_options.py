@@ -71,7 +71,8 @@ def test_region_and_profile_are_options(run, configs):
 def test_the_options_of_the_store_reach_a_command_that_has_its_own(run, configs, monkeypatch):
     """The demo runs in this process unless it gets an endpoint, wherever that is given."""
     seen = []
-    monkeypatch.setattr("dynamo_es.cli.demo.set_stage", lambda url, _: seen.append(url))
+    set_stage = "dynamo_es.cli.demonstration.stage.set_stage"
+    monkeypatch.setattr(set_stage, lambda url, _: seen.append(url))
     with pytest.raises(TypeError):
         run("--endpoint-url", LOCAL, "demo", "--debug")
     assert seen == [LOCAL]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.storage import DynamoStorage
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.subject_keys.storage import DynamoKeyStorage
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Together

@@ -27,8 +27,9 @@ from dynamo_es import (
     StreamId,
     Tag,
 )
-from dynamo_es.contracts import NewFailure, parked
-from dynamo_es.contracts.parked import ParkedKey, Place
+from dynamo_es.contracts import NewFailure
+from dynamo_es.contracts.consumers import parked
+from dynamo_es.contracts.consumers.parked import ParkedKey, Place
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.minutes import put_minute
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry

@@ -8,7 +8,8 @@ PAGE = (ROOT / "docs" / "reference" / "guarantees.md").read_text()
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:
-    rows = re.findall(r"^\| (.*) \| ([^|]*) \|$", PAGE, re.MULTILINE)[1:]
+    found = re.findall(r"^\| (.*) \| ([^|]*) \|$", PAGE, re.MULTILINE)
+    rows = [row for row in found if row != ("guarantee", "proved by")]
 
     assert len(rows) > 20
     for guarantee, tests in rows:

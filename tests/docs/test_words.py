@@ -90,6 +90,20 @@ def test_its_links_into_the_repository_lead_to_a_file(page):
     assert [path for path in linked if not (ROOT / path).exists()] == []
 
 
+def test_the_modules_that_an_explanation_names_exist():
+    sources = [path for folder in ("dynamo_es", "tests") for path in (ROOT / folder).rglob("*.py")]
+    files = [f"/{name_of(path)}" for path in sources]
+    pages = [page for page in PAGES if "/explanation/" in page.as_posix()]
+    named = {
+        name
+        for page in pages
+        if name_of(page) not in GENERATED
+        for name in re.findall(r"`([\w/]+\.py)`", page.read_text())
+    }
+    assert len(named) > 20
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_list_in_a_list_is_indented_so_that_the_site_shows_it(page):
     inner = re.findall(r"^ {1,3}(?:[-*]|\d+\.) .*$", prose_of(page), re.MULTILINE)

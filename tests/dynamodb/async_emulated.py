@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSRequest
 
 from dynamo_es.aio import AsyncDynamoBackend
-from dynamo_es.aio.greenlets import GreenletBridge
-from dynamo_es.aio.transport import LoopClient
-from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
+from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
+from dynamo_es.aio.transport.clients import LoopClient
+from dynamo_es.dynamodb.wire.lean.terms import Credentials, Terms
 from tests.on_loop import LoopInThread, on_loop
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
     from dynamo_es import DynamoConfig, StorageStrategy
-    from dynamo_es.dynamodb.wire.lean_connections import Signed
+    from dynamo_es.dynamodb.wire.lean.connections import Signed
     from dynamo_es.testing.faults import Network
 
 

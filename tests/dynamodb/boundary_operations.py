@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.testing.conformance.language import events
 from dynamo_es.values import Query, Tag
 from tests.dynamodb.operations import Operation

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSRequest
 
-from dynamo_es.dynamodb.wire.lean import LeanClient
-from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
+from dynamo_es.dynamodb.wire.lean.client import LeanClient
+from dynamo_es.dynamodb.wire.lean.terms import Credentials, Terms
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
 
     from dynamo_es import DynamoConfig
-    from dynamo_es.dynamodb.wire.lean_connections import Signed
+    from dynamo_es.dynamodb.wire.lean.connections import Signed
 
 
 def lean_client(emulated: Any, config: DynamoConfig) -> Any:

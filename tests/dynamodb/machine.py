@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from dynamo_es import ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS, RememberedHeads
+from dynamo_es.dynamodb.streams.appending.append import Append
 from dynamo_es.dynamodb.streams.items import (
     Head,
     commit_item,
@@ -30,6 +29,7 @@ from dynamo_es.dynamodb.streams.items import (
     version_of,
 )
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams.remembered.heads import FENCE_SECONDS, RememberedHeads
 from dynamo_es.dynamodb.streams.requests import (
     delete_snapshot,
     expire_fence,
@@ -43,7 +43,7 @@ from dynamo_es.dynamodb.streams.requests import (
 )
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.partiql.statements import execute
 from dynamo_es.dynamodb.wire.steps import Together
 from dynamo_es.exceptions import UnavailableError
 from dynamo_es.testing.conformance.language import events, numbered

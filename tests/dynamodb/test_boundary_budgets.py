@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dynamo_es import DynamoBackend, StreamId
-from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.exceptions import BoundaryConflictError
 from dynamo_es.testing.conformance.language import an_event, heavy_events

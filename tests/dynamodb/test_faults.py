@@ -20,10 +20,10 @@ from dynamo_es import (
     StorageStrategy,
 )
 from dynamo_es.aio import unknown_outcome
-from dynamo_es.aio.transport import LoopClient
+from dynamo_es.aio.transport.clients import LoopClient
 from dynamo_es.dynamodb.emulator.emulator import Emulator
+from dynamo_es.dynamodb.wire.boto.sending import sender_of
 from dynamo_es.dynamodb.wire.client import make_client
-from dynamo_es.dynamodb.wire.sending import sender_of
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     AppendsFailedError,

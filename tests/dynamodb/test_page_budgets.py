@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynamo_es.dynamodb.streams.load import load
-from dynamo_es.dynamodb.streams.pages import Pages
+from dynamo_es.dynamodb.streams.loading.load import load
+from dynamo_es.dynamodb.streams.loading.pages import Pages
 from tests.dynamodb.machine import a_stream
 from tests.dynamodb.test_read_budgets import LENGTHS, PAGE, SIZES, Table, units, warm
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.loading.load import load, newest_commit
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.exceptions import ConcurrentStreamWriteError

@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 
 from dynamo_es import DynamoBackend, StreamId
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY, ConditionalAppend
-from dynamo_es.contracts.states import Part
+from dynamo_es.contracts.boundaries.states import Part
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY, ConditionalAppend
 from dynamo_es.dynamodb.log.pointers import find_pointers
 from dynamo_es.dynamodb.maintenance.verify import verify
-from dynamo_es.dynamodb.streams import state_items, states
-from dynamo_es.dynamodb.streams.known_states import KnownStates
+from dynamo_es.dynamodb.streams.boundaries import state_items, states
+from dynamo_es.dynamodb.streams.remembered.known_states import KnownStates
 from dynamo_es.exceptions import BoundaryConflictError
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import Query, StoredVersion, Tag

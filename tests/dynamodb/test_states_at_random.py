@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from dynamo_es import DynamoBackend
-from dynamo_es.contracts.boundaries import boundary_stream
-from dynamo_es.dynamodb.streams import states
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
+from dynamo_es.dynamodb.streams.boundaries import states
 from dynamo_es.dynamodb.tag_index import reading
 from tests.boundaries.test_saved_states import Command, Join
 from tests.engine import Capability, needs

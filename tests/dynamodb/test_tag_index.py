@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.contracts.states import Part
+from dynamo_es.contracts.boundaries.states import Part
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.dynamodb.storage import DynamoStorage
-from dynamo_es.dynamodb.streams import matching
+from dynamo_es.dynamodb.streams.boundaries import matching
 from dynamo_es.dynamodb.tag_index import items, reading, writing
 from dynamo_es.dynamodb.wire.sizes import MAX_ITEM_BYTES, item_size
 from dynamo_es.dynamodb.wire.steps import Pause, Together

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from dynamo_es import DynamoBackend, StreamId
-from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.testing.conformance.language import an_event
 from dynamo_es.values import Query, Tag

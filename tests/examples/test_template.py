@@ -156,8 +156,8 @@ def test_every_alarm_names_what_to_do():
     readme = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     for alarm in of_type("AWS::CloudWatch::Alarm").values():
         assert (
-            "docs/examples/accounts#when-an-alarm-rings"
+            "docs/examples/accounts#when-an-alarm-goes-off"
             in (alarm["Properties"]["AlarmDescription"])
         )
         assert "AlarmTopicArn" in json.dumps(alarm["Properties"]["AlarmActions"])
-    assert "## When an alarm rings" in readme
+    assert "## When an alarm goes off" in readme

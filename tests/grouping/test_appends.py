@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from dynamo_es import ANY_VERSION, Event, ExplicitVersioning, Query, StreamId, Tag, WrappedEvent
-from dynamo_es.contracts import candidates
+from dynamo_es.contracts.boundaries import candidates
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     BoundaryConflictError,

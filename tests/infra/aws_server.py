@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from dynamo_es.dynamodb.wire.mocked import executing
+from dynamo_es.dynamodb.wire.partiql.mocked import executing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,13 +24,13 @@ from dynamo_es.aws_lambda import (
     sequence_events,
 )
 from dynamo_es.contracts import StreamAppend, StreamCheck
-from dynamo_es.contracts.boundaries import ConditionalAppend
-from dynamo_es.contracts.claims import Claim
-from dynamo_es.contracts.cursors import Followed
-from dynamo_es.contracts.failures import NewFailure
+from dynamo_es.contracts.boundaries.states import Part
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
+from dynamo_es.contracts.consumers.claims import Claim
+from dynamo_es.contracts.consumers.cursors import Followed
+from dynamo_es.contracts.consumers.failures import NewFailure
+from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
 from dynamo_es.contracts.hooks import AppendedCommit
-from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
-from dynamo_es.contracts.states import Part
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
 from dynamo_es.testing.clock import FrozenClock

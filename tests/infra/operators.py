@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.aws_lambda import publish_outbox
-from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
+from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
 from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import page_item, read_any_page
 from dynamo_es.dynamodb.log.requests import newest_page

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dynamo_es.dynamodb.tables.template import CHECKOUT, parse_yaml
-from dynamo_es.dynamodb.wire.statements import table_of, target_of
+from dynamo_es.dynamodb.wire.partiql.statements import table_of, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

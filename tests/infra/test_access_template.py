@@ -27,7 +27,8 @@ from dynamo_es.dynamodb.consumers import (
 )
 from dynamo_es.dynamodb.log import minutes, registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
-from dynamo_es.dynamodb.streams import requests, states
+from dynamo_es.dynamodb.streams import requests
+from dynamo_es.dynamodb.streams.boundaries import states
 from dynamo_es.dynamodb.subject_keys import requests as key_requests
 from dynamo_es.dynamodb.table_stream import requests as stream_requests
 from dynamo_es.dynamodb.tag_index import items as tag_index
@@ -299,11 +300,11 @@ OPERATORS = {
     *("maintenance/torn", "maintenance/put_back"),
     "consumers/finder",
     "wire/steps",
-    "wire/statements",
+    "wire/partiql/statements",
 }
 """`dynamo-es log repair`, `log verify` and `ui` read whole tables, which only operators may.
 
-``wire/steps`` defines what a request is, and ``wire/statements`` puts statements into one.
+``wire/steps`` defines what a request is, and ``wire/partiql/statements`` puts statements into one.
 """
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts import boundaries as contract
-from dynamo_es.contracts import candidates
-from dynamo_es.contracts.boundaries import (
+from dynamo_es.contracts.boundaries import candidates
+from dynamo_es.contracts.boundaries import strategy as contract
+from dynamo_es.contracts.boundaries.candidates import (
+    Candidate,
+)
+from dynamo_es.contracts.boundaries.gathered import GatheredEvents
+from dynamo_es.contracts.boundaries.strategy import (
     NO_STREAM,
     Matching,
 )
-from dynamo_es.contracts.candidates import (
-    Candidate,
-)
-from dynamo_es.contracts.gathered import GatheredEvents
-from dynamo_es.dynamodb.streams import append_unless, matching
-from dynamo_es.dynamodb.streams.append_unless import ConditionalAppends
-from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.appending import append_unless
+from dynamo_es.dynamodb.streams.appending.append_unless import ConditionalAppends
+from dynamo_es.dynamodb.streams.boundaries import matching
+from dynamo_es.dynamodb.streams.loading.load import newest_commit
 from dynamo_es.values import StoredVersion, matches_event
 from tests.linearizability import scheduler
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from dynamo_es.dynamodb.streams.outcomes import Overtaken
+    from dynamo_es.dynamodb.streams.appending.outcomes import Overtaken
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import Query

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from dynamo_es import Query, RawEvent, StoredVersion, StreamId, Tag
-from dynamo_es.contracts.boundaries import ConditionalAppend, Matching
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend, Matching
 from dynamo_es.exceptions import (
     AppendAllConflictError,
     AppendOutcomeUnknownError,

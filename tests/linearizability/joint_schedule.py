@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dynamo_es import ExplicitVersioning
-from dynamo_es.dynamodb.streams import append_all, append_part
+from dynamo_es.dynamodb.streams.appending import append_all, append_part
 from tests.linearizability import histories
 from tests.linearizability.histories import AppendAll
 from tests.linearizability.joint_workload import JointWorker

@@ -14,21 +14,21 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning, StreamId
-from dynamo_es.contracts.candidates import (
+from dynamo_es.contracts.boundaries.candidates import (
     Candidate,
 )
 from dynamo_es.contracts.stream_keys import stream_key
-from dynamo_es.dynamodb.streams import append as appending
-from dynamo_es.dynamodb.streams import append_unless
 from dynamo_es.dynamodb.streams import delete as deletion
-from dynamo_es.dynamodb.streams import load as reading
 from dynamo_es.dynamodb.streams import snapshot as snapshots
-from dynamo_es.dynamodb.streams.append_many import append_to_many
-from dynamo_es.dynamodb.streams.heads import HEAD_SECONDS, RememberedHeads
-from dynamo_es.dynamodb.streams.matching import fetch_matching
+from dynamo_es.dynamodb.streams.appending import append as appending
+from dynamo_es.dynamodb.streams.appending import append_unless
+from dynamo_es.dynamodb.streams.appending.append_many import append_to_many
+from dynamo_es.dynamodb.streams.boundaries.matching import fetch_matching
+from dynamo_es.dynamodb.streams.loading import load as reading
+from dynamo_es.dynamodb.streams.remembered.heads import HEAD_SECONDS, RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.partiql.statements import execute
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
 from dynamo_es.exceptions import (
     ContentionError,

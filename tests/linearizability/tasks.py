@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aio import AsyncDynamoBackend, unknown_outcome
-from dynamo_es.dynamodb.wire.attempts import watch
+from dynamo_es.dynamodb.wire.attempts.watching import watch
 from dynamo_es.exceptions import UnavailableError
 from dynamo_es.testing.faults import Fault, RandomNetwork
 from tests.aio.cancelling import Awaits

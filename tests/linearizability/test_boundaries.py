@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from dynamo_es import DynamoBackend
-from dynamo_es.contracts.workers import in_thread
-from dynamo_es.dynamodb.streams import commits
+from dynamo_es.contracts.consumers.workers import in_thread
+from dynamo_es.dynamodb.streams.appending import commits
 from dynamo_es.dynamodb.tag_index import reading
 from tests.linearizability.boundary_workload import BoundaryWorker
 from tests.linearizability.broken_boundaries import BOUNDARIES

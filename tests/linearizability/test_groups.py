@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from dynamo_es.contracts import candidates
+from dynamo_es.contracts.boundaries import candidates
 from dynamo_es.grouping import groups as grouping
 from dynamo_es.grouping.appends import append_in_group
 from dynamo_es.grouping.groups import Groups
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dynamo_es import DynamoConfig, StreamId
-    from dynamo_es.contracts.boundaries import BoundaryResult, ConditionalAppend
+    from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend
 
 pytestmark = [pytest.mark.concurrent, pytest.mark.ci]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from dynamo_es import DynamoBackend
-from dynamo_es.dynamodb.streams import commits
+from dynamo_es.dynamodb.streams.appending import commits
 from tests import variants
 from tests.linearizability.conditions import Conditions
 from tests.linearizability.emulated import Emulated
@@ -83,6 +83,7 @@ def test_a_seed_makes_the_same_history_again() -> None:
     assert first == second
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("variant", [*RACES, *IN_BATCHES], ids=lambda variant: variant.__name__)
 def test_a_store_without_one_of_its_guards_is_found(
     variant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

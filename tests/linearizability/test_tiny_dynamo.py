@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.streams.items import (
 )
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
-from dynamo_es.dynamodb.wire.statements import execute, insert, update
+from dynamo_es.dynamodb.wire.partiql.statements import execute, insert, update
 from tests.linearizability import histories
 from tests.linearizability.emulated import Emulated
 from tests.linearizability.tiny_dynamo import TinyDynamo, holds

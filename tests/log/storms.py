@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.partiql.statements import execute
 from dynamo_es.dynamodb.wire.steps import Together
 from dynamo_es.exceptions import UnavailableError
 from tests.log.worlds import TABLES, World, a_sequencer, advance, log_key, send

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es.dynamodb.log.arrivals import YOUNG_SECONDS, Arrivals
-from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS
+from dynamo_es.dynamodb.streams.remembered.heads import FENCE_SECONDS
 from dynamo_es.exceptions import InvalidPositionError, ReplicaLagError, StoredItemError
 from dynamo_es.projections.parts import PASSING
 from dynamo_es.values import StreamId

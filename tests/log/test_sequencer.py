@@ -24,7 +24,7 @@ from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.log.set_aside import SetAside, put_entry
 from dynamo_es.dynamodb.wire.errors import OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute
+from dynamo_es.dynamodb.wire.partiql.statements import execute
 from dynamo_es.dynamodb.wire.steps import Pause, Request, Together
 from dynamo_es.exceptions import StoredItemError, ThrottledError, UnavailableError
 from dynamo_es.testing.conformance.language import events

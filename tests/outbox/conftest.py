@@ -15,7 +15,7 @@ from tests.outbox.worlds import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dynamo_es.contracts.outbox import OutboxStrategy
+    from dynamo_es.contracts.consumers.outbox import OutboxStrategy
     from tests.engine import Engine
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynamo_es import MemoryBackend, StreamId
-from dynamo_es.contracts.outbox import OutboxEntry
+from dynamo_es.contracts.consumers.outbox import OutboxEntry
 from dynamo_es.dynamodb.consumers.outbox_requests import entry_item, read_entry
 from dynamo_es.exceptions import (
     InvalidConsumerError,

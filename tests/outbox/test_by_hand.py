@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
+from dynamo_es.contracts.consumers.outbox import OutboxEntry, OutboxWorker
 from dynamo_es.exceptions import InvalidPositionError, OutboxBusyError, UnknownOutboxEntryError
 from dynamo_es.outbox import Outbox
 from tests.outbox.worlds import Log

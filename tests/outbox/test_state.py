@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.contracts.leases import Lease
-from dynamo_es.contracts.outbox import OutboxEntry, OutboxState, OutboxWorker
+from dynamo_es.contracts.consumers.leases import Lease
+from dynamo_es.contracts.consumers.outbox import OutboxEntry, OutboxState, OutboxWorker
 from dynamo_es.exceptions import InvalidConsumerError, UnknownOutboxEntryError
 from tests.engine import Capability, needs
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from dynamo_es import StreamId
 from dynamo_es.contracts import LogReader, LogStrategy, Selection
-from dynamo_es.contracts.leases import LONGEST_SKEW, LeaseWatch
+from dynamo_es.contracts.consumers.leases import LONGEST_SKEW, LeaseWatch
 from dynamo_es.contracts.log import one_position
 from dynamo_es.event_store.wrapped import Recorded, UnknownEvent, WrappedEvent
 from dynamo_es.exceptions import InvalidPositionError
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dynamo_es.contracts import StreamInLog
+    from dynamo_es.contracts.consumers.outbox import OutboxStrategy
     from dynamo_es.contracts.log import Start
-    from dynamo_es.contracts.outbox import OutboxStrategy
 
 LEASE = 60.0
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dynamo_es import __version__
-from dynamo_es.cli.packaging import building
-from dynamo_es.cli.packaging.building import MANIFEST, Recipe, build, read
-from dynamo_es.cli.packaging.contents import content_hash
-from dynamo_es.cli.packaging.installing import requirements
-from dynamo_es.cli.packaging.runtimes import Target
+from dynamo_es.cli.aws.packaging import building
+from dynamo_es.cli.aws.packaging.building import MANIFEST, Recipe, build, read
+from dynamo_es.cli.aws.packaging.contents import content_hash
+from dynamo_es.cli.aws.packaging.installing import requirements
+from dynamo_es.cli.aws.packaging.runtimes import Target
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
 from tests.packaging.wheels import make_wheels
 
@@ -184,8 +184,8 @@ def test_a_runtime_that_lambda_does_not_have_is_refused(arguments, message):
 
 
 def test_runtimes_and_architectures_are_those_that_the_templates_take():
-    from dynamo_es.cli.deploying import template
-    from dynamo_es.cli.packaging import runtimes
+    from dynamo_es.cli.aws.deploying import template
+    from dynamo_es.cli.aws.packaging import runtimes
 
     declared = template.load()["Parameters"]
     assert list(runtimes.RUNTIMES) == declared["Runtime"]["AllowedValues"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dynamo_es.cli.packaging.contents import SERVICES, compile_all, content_hash, pack, prune
+from dynamo_es.cli.aws.packaging.contents import SERVICES, compile_all, content_hash, pack, prune
 
 # It tests scripts.
 pytestmark = pytest.mark.ci

@@ -319,7 +319,7 @@ def test_memory_has_no_tables_and_says_so():
 
 def test_only_a_function_returns_writes(backend):
     projector = backend.projector("cursors", print)
-    with pytest.raises(InvalidSubscriptionError, match="A projector keeps cursors of its own"):
+    with pytest.raises(InvalidSubscriptionError, match="A projector has cursors of its own"):
         backend.projection("balances", projector, writes=True)
     with pytest.raises(InvalidSubscriptionError, match="writes must be True or False, not 1"):
         backend.projection("balances", add_to_balance, writes=1)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dynamo_es import Event, StreamId
+from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
 from dynamo_es.contracts.log import Piece
-from dynamo_es.contracts.parked import ParkedKey, Place, SetAside
 from dynamo_es.exceptions import (
     CursorBusyError,
     InvalidConsumerError,

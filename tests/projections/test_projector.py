@@ -8,7 +8,7 @@ import pytest
 
 from dynamo_es import NO_VERSIONING, Event, StreamId
 from dynamo_es.contracts import Followed
-from dynamo_es.contracts.failures import NewFailure
+from dynamo_es.contracts.consumers.failures import NewFailure
 from dynamo_es.exceptions import CursorBusyError, InvalidConsumerError, InvalidSubscriptionError
 from dynamo_es.projections.projector import Projector
 

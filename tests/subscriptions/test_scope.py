@@ -11,7 +11,7 @@ from dynamo_es.exceptions import (
     UnknownConsumerError,
 )
 
-pytestmark = pytest.mark.inline
+pytestmark = [pytest.mark.inline, pytest.mark.usefixtures("subscriptions_wait_in_no_time")]
 
 SOON = timedelta(seconds=0.1)
 

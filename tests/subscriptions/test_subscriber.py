@@ -14,7 +14,7 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.testing.conformance.language import an_event
 
-pytestmark = pytest.mark.inline
+pytestmark = [pytest.mark.inline, pytest.mark.usefixtures("subscriptions_wait_in_no_time")]
 
 TENTH = 0.1
 

@@ -7,7 +7,7 @@ import pytest
 from dynamo_es import StreamId
 from dynamo_es.dynamodb.log import requests as log_requests
 from dynamo_es.dynamodb.wire.batches import execute_all, fetch_all
-from dynamo_es.dynamodb.wire.statements import insert
+from dynamo_es.dynamodb.wire.partiql.statements import insert
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.testing import Fault, faulty
 from dynamo_es.testing.faults import Network

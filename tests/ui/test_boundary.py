@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from dynamo_es import MemoryBackend, StreamId
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.ui.pages import boundary as page_module
 from tests.ui.bank import ADDRESS, WalletOpened
 from tests.ui.conftest import append, browse, costs_of, raw

@@ -13,11 +13,19 @@ import typer
 import uvicorn
 from typer.testing import CliRunner
 
-from dynamo_es import DynamoBackend, StreamId
+from dynamo_es import DynamoBackend, MemoryBackend, StreamId
 from dynamo_es.cli import ui as command
 from dynamo_es.cli.application import application
-from dynamo_es.cli.ui_demo import BANK, fill_bank
+from dynamo_es.cli.demonstration.stage import EVENTS_PER_COMMIT
+from dynamo_es.cli.demonstration.ui_history import (
+    BANK,
+    COURSES,
+    UNIVERSITY,
+    fill_bank,
+    fill_files,
+)
 from dynamo_es.dynamodb.wire import client as client_module
+from dynamo_es.ui.queries import boundary_address
 from dynamo_es.ui.security import ANY_ADDRESS
 from tests.ui.conftest import TestClient, append, raw
 
@@ -120,14 +128,17 @@ def test_an_address_of_another_machine_is_told(run, tables):
 def test_the_demonstration_needs_no_tables(run, monkeypatch):
     for variable in TABLES:
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr("dynamo_es.cli.ui_demo.fill_files", lambda *_: None)
+    monkeypatch.setattr("dynamo_es.cli.demonstration.ui_history.fill_files", lambda *_: None)
     before = logging.getLogger("dynamo_es").level
-    served = run("--demo", ask=("/", "/streams?tenant=bank&category=account", "/consumers"))
+    courses = boundary_address(UNIVERSITY, COURSES, query="course:maths")
+    asked = ("/", "/streams?tenant=bank&category=account", "/consumers", courses)
+    served = run("--demo", ask=asked)
     assert served.status == 0
     assert logging.getLogger("dynamo_es").level == before
     assert "This consumer refuses deposits above 2,000.00." in served.pages["/consumers"].text
     assert "a sample history" in served.pages["/"].text
     assert served.pages["/streams?tenant=bank&category=account"].status_code == 200
+    assert "StudentEnrolled" in served.pages[courses].text
 
 
 def test_the_demonstration_is_of_all_tenants(run):
@@ -145,6 +156,13 @@ def test_the_demonstration_has_something_of_everything(dynamo):
     assert carol is not None
     assert carol.length == 2
     assert {*bank.log.categories(BANK)} == {"account", "alerts", "payroll"}
+
+
+def test_the_files_of_the_demonstration_stop_when_the_browser_ends():
+    backend = MemoryBackend()
+    ended = iter([False, False, True])
+    fill_files(backend, lambda: next(ended))
+    assert backend.log.last_position == 2 * EVENTS_PER_COMMIT
 
 
 def test_options_reach_the_pages(run, tables):

@@ -7,9 +7,15 @@ from typing import Any
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.cli.ui_demo import BANK, fill_bank
-from dynamo_es.cli.ui_demo_boundary import COURSES, UNIVERSITY, fill_boundary
-from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
+from dynamo_es.cli.demonstration.ui_history import (
+    BANK,
+    COURSES,
+    UNIVERSITY,
+    choose_for_outbox,
+    fill_bank,
+    fill_boundary,
+    fill_consumers,
+)
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.ui.application import _routes
 from dynamo_es.ui.queries import address, boundary_address, event_address, stream_address
@@ -59,7 +65,7 @@ def sent(dynamo):
     fill_bank(dynamo)
     fill_boundary(dynamo)
     repair(dynamo.config, lambda: dynamo.client)
-    fill_consumers(dynamo, BANK)
+    fill_consumers(dynamo)
     operations: list[str] = []
 
     def note(model: Any, **_: Any) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, ExplicitVersioning, StreamId
-from dynamo_es.contracts.checks import check_range, check_stream, check_tenant
-from dynamo_es.contracts.event_checks import check_append, check_event, check_snapshot
-from dynamo_es.contracts.payload import MAX_DEPTH, MAX_INTEGER_BITS, NotJsonError, check_json
+from dynamo_es.contracts.checks.arguments import check_range, check_stream, check_tenant
+from dynamo_es.contracts.checks.events import check_append, check_event, check_snapshot
+from dynamo_es.contracts.checks.payload import MAX_DEPTH, MAX_INTEGER_BITS, NotJsonError, check_json
 from dynamo_es.exceptions import (
     InvalidEventError,
     InvalidRangeError,

@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from dynamo_es.contracts.functions import refuse_asynchronous, refuse_unfinished
-from dynamo_es.contracts.leases import LONGEST_SKEW, Lease, LeaseWatch
+from dynamo_es.contracts.checks.functions import refuse_asynchronous, refuse_unfinished
+from dynamo_es.contracts.consumers.leases import LONGEST_SKEW, Lease, LeaseWatch
 from dynamo_es.exceptions import AsynchronousFunctionError, InvalidSubscriptionError
 
 

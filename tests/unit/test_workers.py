@@ -18,8 +18,8 @@ from dynamo_es import (
     StreamId,
     WorkerReport,
 )
-from dynamo_es.contracts.checks import seconds_of
-from dynamo_es.contracts.workers import in_thread
+from dynamo_es.contracts.checks.arguments import seconds_of
+from dynamo_es.contracts.consumers.workers import in_thread
 from dynamo_es.exceptions import InvalidSubscriptionError
 
 SHARED = {"name", "position", "handled", "failed", "unsequenced", "passed_over"}

@@ -1,1 +1,1 @@
-"""The steps of ``dynamo-es demo``: each returns what it saw, as JSON and as a table."""
+"""What ``dynamo-es demo`` and ``dynamo-es ui --demo`` show, on an emulator in this process."""

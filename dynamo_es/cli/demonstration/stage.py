@@ -1,44 +1,62 @@
-"""The event store that the demonstration runs on, and the history it imports."""
+"""What the steps of ``dynamo-es demo`` work with: a store, a history, and what they have seen."""
 
 from __future__ import annotations
 
-import time
+import gzip
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
-from inspect import getdoc
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import uuid4
 
-from dynamo_es.cli.importing import Defaults, Line, Meter, Source, StreamOf, parse_line
+from rich.text import Text
+
+from dynamo_es.cli.importing import Cutter, Defaults, Line, Meter, StreamOf, parse_line
+from dynamo_es.cli.terminal.output import printable
+from dynamo_es.cli.terminal.rendering import facts
 from dynamo_es.dynamodb.backend import DynamoBackend
-from dynamo_es.environment import AWS_DEFAULT_REGION, AWS_REGION
+from dynamo_es.testing.engines import backend_at
 from dynamo_es.values import RawEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from rich.table import Table
-
+    from dynamo_es.cli.importing import Chunk
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.values import StreamId
 
-    Seen = tuple[dict[str, Any], Table]
-    """A step's result: as JSON, and as a table for people."""
+Streams: TypeAlias = "Mapping[StreamOf, Sequence[Line]]"
+"""The lines of a history by stream, in order."""
 
-SAMPLE: Final = "sample/history.jsonl.gz"
+EVENTS_PER_COMMIT: Final = 3
+"""A command on an aggregate tends to cause about this many."""
+
+
+class Seen:
+    """What a step saw, told once: as lines for people, and as figures by name for JSON."""
+
+    def __init__(self) -> None:
+        self.table = facts()
+        self.figures: dict[str, Any] = {}
+
+    def fact(self, name: str, text: str, style: str = "", /, **new: Any) -> None:
+        """Add figures, and a line whose text is a format string of all figures so far."""
+        self.figures |= new
+        self.table.add_row(name, Text(printable(text.format_map(self.figures)), style))
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An empty event store, the history to import, and what the steps have seen so far."""
+    """An event store, the history to import, and what the steps have seen so far."""
 
     backend: DynamoBackend
     meter: Meter  # the observer of the backend
-    engine: str  # what answers the requests, in words
-    streams: Mapping[StreamOf, Sequence[Line]]  # of the history
-    seen: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the names of the steps
+    lines: Sequence[bytes]  # of the history
+    streams: Streams  # of the history
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)  # figures by the steps' names
 
     def load(self, stream: StreamOf) -> list[RawEvent]:
         """Return all events of a stream."""
@@ -50,54 +68,49 @@ class Stage:
 
 
 @contextmanager
-def set_stage(
-    endpoint_url: str | None, streams: Mapping[StreamOf, Sequence[Line]] | None = None
-) -> Iterator[Stage]:
+def set_stage(endpoint_url: str | None, lines: Sequence[bytes] = ()) -> Iterator[Stage]:
     """Open an empty store, and delete everything in it at the end.
 
     Args:
-        endpoint_url: where DynamoDB answers; the tables are created there, and deleted at the
-            end. None: an emulator in this process.
-        streams: the history that the steps are about.
+        endpoint_url: where DynamoDB answers; None: an emulator in this process.
+        lines: the history that the steps are about.
     """
-    meter, streams = Meter(), streams or {}
-    if endpoint_url is None:
-        with DynamoBackend.local(meter, sequencing="stream") as backend:
-            yield Stage(backend, meter, "an emulator of DynamoDB in this process", streams)
-        return
-    from dynamo_es.testing.engines import backend_at
-
-    region = AWS_REGION.read() or AWS_DEFAULT_REGION.read() or "us-east-1"
-    with backend_at(
-        endpoint_url,
-        prefix="dynamo-es-demo",
-        observer=meter,
-        region=region,
-        sequencing="stream",
-        report_capacity=True,
-    ) as backend:
-        prefix = backend.config.events_table.removesuffix("events")
-        yield Stage(backend, meter, f"{endpoint_url}, tables {prefix}…", streams)
+    meter = Meter()
+    settings: dict[str, Any] = {"region": None, "sequencing": "stream", "report_capacity": True}
+    opened: AbstractContextManager[DynamoBackend] = (
+        DynamoBackend.local(meter, sequencing="stream")
+        if endpoint_url is None
+        else backend_at(endpoint_url, prefix="dynamo-es-demo", observer=meter, **settings)
+    )
+    with opened as backend:
+        yield Stage(backend, meter, lines, read_streams(lines))
 
 
-@contextmanager
-def open_sample() -> Iterator[Source]:
-    """Open the history that comes with the package."""
-    with files("dynamo_es.cli").joinpath(SAMPLE).open("rb") as stream:
-        yield Source(stream, "The sample history")
+def sample_lines() -> list[bytes]:
+    """Return the history that comes with the package."""
+    packed = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz").read_bytes()
+    return gzip.decompress(packed).splitlines(keepends=True)
 
 
-def read_streams(source: Source) -> dict[StreamOf, list[Line]]:
-    """Return the lines of a history by stream, in order.
+def read_streams(lines: Iterable[bytes]) -> Streams:
+    """Return the lines of a history by stream.
 
     Raises:
         MalformedLineError: A line is not an event.
     """
     streams: dict[StreamOf, list[Line]] = {}
-    for number, text in enumerate(source, 1):
+    for number, text in enumerate(lines, 1):
         line = parse_line(text, number, Defaults())
         streams.setdefault(line.stream, []).append(line)
     return streams
+
+
+def commits_of(streams: Streams) -> Iterator[Chunk]:
+    """Yield the commits of a history, stream by stream."""
+    cutter = Cutter(EVENTS_PER_COMMIT)
+    for line in chain.from_iterable(streams.values()):
+        yield from cutter.add(line)
+    yield from cutter.flush()
 
 
 def an_event(
@@ -107,32 +120,15 @@ def an_event(
     return RawEvent(uuid4(), stream_id, datetime.now(UTC), name, data, context, version)
 
 
-def describe(step: Callable[[Stage], Seen]) -> tuple[str, str]:
-    """Return a step's heading and its sentence, from its docstring."""
-    title, _, sentence = (getdoc(step) or "").partition(".\n\n")
-    return title, " ".join(sentence.split())
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """All streams as stored, compared with the input; API calls and seconds are the reading's."""
-
-    streams: int
-    events: int
-    different: int
-    requests: int
-    seconds: float
-
-
-def compare_all(stage: Stage, streams: Mapping[StreamOf, Sequence[Line]]) -> Comparison:
-    """Read every stream in full and compare it with its lines, event by event."""
-    before, began = stage.meter.requests, time.monotonic()
-    different = count = 0
+def compare_all(stage: Stage, streams: Streams) -> dict[str, int]:
+    """Read every stream in full, compare it with its lines, and return figures of both."""
+    stage.meter.reset()
+    equal = events = 0
     for stream, lines in streams.items():
-        events = stage.load(stream)
-        stored = [(event.version, event.name, event.created_at, event.data) for event in events]
+        loaded = stage.load(stream)
+        stored = [(event.version, event.name, event.created_at, event.data) for event in loaded]
         wanted = [(n, line.name, line.created_at, line.data) for n, line in enumerate(lines, 1)]
-        different += stored != wanted
-        count += len(events)
-    requests = stage.meter.requests - before
-    return Comparison(len(streams), count, different, requests, time.monotonic() - began)
+        equal += stored == wanted
+        events += len(loaded)
+    compared = {"streams": len(streams), "equal": equal, "different": len(streams) - equal}
+    return {"events": events, **compared, "requests": stage.meter.requests}

@@ -1,31 +1,26 @@
-"""The steps on plain events. A step's docstring is its heading and its sentence."""
+"""The steps of ``dynamo-es demo``. A step's docstring is its heading and its sentence."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from rich.text import Text
+from boto3.dynamodb.types import TypeSerializer
 
-from dynamo_es.cli.demonstration.stage import an_event, compare_all, describe, open_sample
-from dynamo_es.cli.importing import Cutter, Importer, Settings, StreamOf
-from dynamo_es.cli.rendering import count, facts, figures
+from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent, Repository, StreamId
+from dynamo_es.cli.demonstration.account import Account, MoneyDeposited
+from dynamo_es.cli.demonstration.stage import EVENTS_PER_COMMIT, an_event, commits_of, compare_all
+from dynamo_es.cli.importing import Importer, Settings, StreamOf
+from dynamo_es.cli.terminal.output import event_document
+from dynamo_es.cli.terminal.rendering import count
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 from dynamo_es.exceptions import ConcurrentStreamWriteError
 from dynamo_es.testing import Fault, Network
-from dynamo_es.values import ExplicitVersioning, RawEvent, StreamId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rich.table import Table
+    from collections.abc import Callable, Mapping, Sequence
 
     from dynamo_es.cli.demonstration.stage import Seen, Stage
     from dynamo_es.cli.importing import Chunk
-
-EVENTS_PER_COMMIT: Final = 3
-"""A command on an aggregate tends to cause about this many."""
 
 CONTESTED: Final = StreamOf.named("python-event-sourcery", "file", "pyproject.toml")
 LONG: Final = StreamOf.named("equinox", "file", "README.md")
@@ -33,111 +28,170 @@ DELETED: Final = StreamOf.named("cqrs", "file", "README.md")
 AFTER_SNAPSHOT: Final = 8
 """Events that are newer than the snapshot."""
 
+ANN: Final = StreamId(name="account/ann", category="account")
+OLD: Final = StreamId(name="account/old", category="account")
+DEPOSITS: Final = (500, 700, 1_100)
+EVENTS_PER_SNAPSHOT: Final = 4
 
-def import_sample(stage: Stage) -> Seen:
+
+def import_sample(stage: Stage, seen: Seen) -> None:
     """A real history goes in.
 
-    The changes of files in four Git repositories, in commits of three events of a stream.
+    The changes of files in four Git repositories: a repository is a tenant, a file is a stream.
+    A commit appends up to three events to a stream.
     """
     settings = Settings(events_per_commit=EVENTS_PER_COMMIT, gather=True)
-    with open_sample() as source:
-        done = Importer(stage.backend.storage, settings, meter=stage.meter).run(source)
-    return done.document(), facts(
-        ("stored", f"{count(done.events, 'event')} in {count(done.commits, 'commit')}"),
-        ("streams", f"{done.streams:,} of {count(done.tenants, 'tenant')}"),
-        ("requests", f"{done.requests:,}: one PutItem for each commit"),
-        ("time", f"{done.seconds:.1f} s"),
-    )
+    done = Importer(stage.backend.storage, settings, meter=stage.meter).run(stage.lines)
+    seen.fact("stored", "{events:,} events in {commits:,} commits", **done.document())
+    seen.fact("streams", "{streams:,} of {tenants:,} tenants")
+    seen.fact("requests", "{requests:,}: one carries commits of up to 25 streams")
+    seen.fact("time", "{seconds:.1f} s")
 
 
-def compare(stage: Stage) -> Seen:
+def compare(stage: Stage, seen: Seen) -> None:
     """The history comes out again.
 
     Every stream is read back and compared with the input, event by event.
     """
-    seen = compare_all(stage, stage.streams)
-    result = Text(f"all {seen.streams:,} streams are equal to the input", style="green")
-    if seen.different:
-        result = Text(f"differs from the input: {count(seen.different, 'stream')}", "bold red")
-    return asdict(seen), facts(
-        ("read", f"{count(seen.events, 'event')} of {count(seen.streams, 'stream')}"),
-        ("requests", f"{seen.requests:,}"),
-        ("result", result),
-    )
+    seen.fact("read", "{events:,} events", **compare_all(stage, stage.streams))
+    seen.fact("requests", "{requests:,}")
+    seen.fact("result", "{equal:,} of {streams:,} streams are equal to the input")
 
 
-def provoke_conflict(stage: Stage) -> Seen:
+def provoke_conflict(stage: Stage, seen: Seen) -> None:
     """Two writers, one version.
 
-    Both load the same version; the second append is refused.
+    Ann and Bob load the same version of a stream, and both append. The later append is refused.
     """
-    stream_id, storage = CONTESTED.id, stage.storage(CONTESTED)
-    loaded = len(stage.load(CONTESTED))
-    data = {"commit": "0" * 40, "lines_added": 1, "lines_deleted": 0}
-    ann, bob = (an_event(stream_id, "FileModified", data, by=by) for by in ("Ann", "Bob"))
-    storage.insert_events(stream_id, ExplicitVersioning(loaded), [ann])
+    storage, last = stage.storage(CONTESTED), stage.load(CONTESTED)[-1]
+    ann, bob = (an_event(CONTESTED.id, last.name, last.data, by=by) for by in ("Ann", "Bob"))
+    loaded = last.version or 0
+    seen.fact("both load", "{stream} at version {loaded}", stream=str(CONTESTED), loaded=loaded)
+    version = storage.insert_events(CONTESTED.id, ExplicitVersioning(loaded), [ann])
+    seen.fact("Ann", f"appends version {version}")
     try:
-        storage.insert_events(stream_id, ExplicitVersioning(loaded), [bob])
+        storage.insert_events(CONTESTED.id, ExplicitVersioning(loaded), [bob])
     except ConcurrentStreamWriteError as error:
-        refused = error
-    else:
-        raise AssertionError("the later writer was not refused")
+        refused = {"error": type(error).__name__, "message": str(error)}
+        seen.fact("Bob", "{error}: {message}", "yellow", **refused)
     current = len(stage.load(CONTESTED))
-    storage.insert_events(stream_id, ExplicitVersioning(current), [bob])
-    seen = {
-        "stream": str(CONTESTED),
-        "loaded": loaded,
-        "error": type(refused).__name__,
-        "message": str(refused),
-        "ended": len(stage.load(CONTESTED)),
-    }
-    return seen, facts(
-        ("both load", f"{CONTESTED} at version {loaded}"),
-        ("Ann", f"appends version {loaded + 1}"),
-        ("Bob", Text(f"{seen['error']}: {refused}", style="yellow")),
-        ("Bob again", f"loads, decides, appends version {seen['ended']}"),
-    )
+    ended = storage.insert_events(CONTESTED.id, ExplicitVersioning(current), [bob])
+    seen.fact("Bob again", "loads, decides, appends version {ended}", ended=ended)
 
 
-def use_snapshot(stage: Stage) -> Seen:
+def take_snapshot(stage: Stage, seen: Seen) -> None:
     """A long stream, a snapshot.
 
-    The same state, from a part of the history.
+    A snapshot saves the state at a version. A load reads the snapshot and the events after it:
+    less to read, the same state.
     """
-    stream_id, storage = LONG.id, stage.storage(LONG)
-    history = stage.load(LONG)
-    replay = _loaded(stage, history)
+    storage, history = stage.storage(LONG), stage.load(LONG)
+    _tell_state(stage, seen, "replay", "full replay", history)
     version = len(history) - AFTER_SNAPSHOT
-    state = fold(history[:version])
-    storage.save_snapshot(an_event(stream_id, "FileState", state, version=version))
-    load = _loaded(stage, storage.fetch_events(stream_id))
-    table = figures("", "full replay", f"from the snapshot at {version}")
-    _side_by_side(table, replay, load, {"events": ",", "requests": ",", "milliseconds": ".1f"})
-    _side_by_side(table, replay["state"], load["state"], dict.fromkeys(state, ","))
-    return {"stream": str(LONG), "version": version, "replay": replay, "load": load}, table
+    storage.save_snapshot(an_event(LONG.id, "FileState", fold(history[:version]), version))
+    _tell_state(stage, seen, "load", "with snapshot", storage.fetch_events(LONG.id))
 
 
-def separate_tenants(stage: Stage) -> Seen:
+def _tell_state(stage: Stage, seen: Seen, name: str, line: str, events: list[RawEvent]) -> None:
+    report, state = stage.meter.last, fold(events)  # the report of the load of these events
+    cost = {"requests": report.requests, "bytes": report.bytes_read}
+    told = {"events": len(events), **cost, "state": state}
+    text = "{events} events, {sent}, {bytes:,} bytes: {changes} changes, {lines:,} lines"
+    shown = {"sent": count(report.requests, "request"), **told, **state}
+    seen.fact(line, text.format_map(shown), **{name: told})
+
+
+def fold(events: Sequence[RawEvent]) -> dict[str, int]:
+    """Return the state that a file's events lead to; a snapshot is a state to go on from."""
+    changes = lines = 0
+    for event in events:
+        if event.name == "FileState":
+            changes, lines = event.data["changes"], event.data["lines"]
+        else:
+            changes += 1
+            lines += event.data["lines_added"] - event.data["lines_deleted"]
+    return {"changes": changes, "lines": lines}
+
+
+def transact(stage: Stage, seen: Seen) -> None:
+    """An account in typed events.
+
+    While one process decides on a deposit, another process stores one. The refusal brings the event
+    that is missing, so the first process decides again without another load.
+    """
+    backend = stage.backend
+    other = DynamoBackend(backend.config, backend.client)  # as in another process, and not measured
+    repository = Repository(backend.event_store, Account, every=EVENTS_PER_SNAPSHOT)
+    with repository.aggregate(ANN) as account:
+        account.open("Ann", "ann@example.com")
+        account.deposit(DEPOSITS[0])
+    balances: list[int] = []
+
+    def decide(account: Account) -> None:
+        balances.append(account.cents)
+        if len(balances) == 1:
+            with Repository(other.event_store, Account).aggregate(ANN) as faster:
+                faster.deposit(DEPOSITS[1])
+        account.deposit(DEPOSITS[2])
+
+    stage.meter.reset()
+    repository.transact(ANN, decide)
+    sent = stage.meter.requests
+    text = "a balance of {decisions[0]} cents, then of {decisions[1]:,}"
+    seen.fact("decided on", text, decisions=balances)
+    seen.fact("requests", "{requests}: load, refused append, append, snapshot", requests=sent)
+    version, snapshot = repository.load(ANN).stored_version, backend.event_store.load_stream(ANN)[0]
+    told = {"version": version, "snapshot": snapshot.version}
+    seen.fact("version", "{version}, with a snapshot at {snapshot}", **told)
+
+
+def upcast(stage: Stage, seen: Seen) -> None:
+    """An event of an old schema.
+
+    The stored event counts whole units, but its class counts cents now. Loading converts the event.
+    """
+    old = an_event(OLD, MoneyDeposited.__event_name__, {"units": 7})
+    stage.backend.storage.insert_events(OLD, ExplicitVersioning(0), [old])
+    (loaded,) = stage.backend.event_store.load_stream(OLD)
+    seen.fact("stored", "{stored}", stored=old.data)
+    seen.fact("loaded", "{loaded}", loaded=loaded.event.model_dump())
+
+
+def forget(stage: Stage, seen: Seen) -> None:
+    """The right to be forgotten.
+
+    Ann's e-mail address is encrypted with a key of her own. Without the key nobody can read the
+    address; the events stay.
+    """
+    store = stage.backend.event_store
+    (raw,) = stage.backend.storage.fetch_events(ANN, 1, 2)
+    seen.fact("stored", "{stored}", stored=f"{raw.data['email'][:24]}…")
+    seen.fact("loaded", "{before}", before=store.load_stream(ANN, 1, 2)[0].event.email)
+    stage.backend.encryption.shred("Ann")
+    seen.fact("key shredded", "{after}", after=store.load_stream(ANN, 1, 2)[0].event.email)
+
+
+def separate_tenants(stage: Stage, seen: Seen) -> None:
     """Same stream id, other tenant.
 
-    Tenants never see each other's streams.
+    Each tenant has its own stream with this id. Deleting one leaves the others.
     """
     same = [stream for stream in stage.streams if stream.id == DELETED.id]
     before = {stream.tenant_id: len(stage.load(stream)) for stream in same}
     stage.storage(DELETED).delete_stream(DELETED.id)
     after = {stream.tenant_id: len(stage.load(stream)) for stream in same}
-    table = figures("tenant", "events", f"after {DELETED.tenant_id} deletes its stream")
-    for tenant, length in before.items():
-        table.add_row(tenant, f"{length:,}", f"{after[tenant]:,}")
-    seen = {"before": before, "deleted": DELETED.tenant_id, "after": after}
-    return {"stream_id": str(DELETED.id), **seen}, table
+    deleted = DELETED.tenant_id
+    seen.figures |= {"before": before, "deleted": deleted, "after": after}
+    for tenant, events in before.items():
+        text = f"{events:,} events; {after[tenant]:,} after {deleted} deletes its stream"
+        seen.fact(tenant, text)
 
 
-def lose_a_reply(stage: Stage) -> Seen:
+def lose_a_reply(stage: Stage, seen: Seen) -> None:
     """A lost reply.
 
-    DynamoDB carries the write out, the reply gets lost, the SDK sends the write again. The store
-    recognizes its own commit.
+    DynamoDB carries out the write, but the reply gets lost, so the SDK sends the write again. The
+    store recognizes its own commit.
     """
     stream_id, storage = StreamId(category="order"), stage.backend.storage
     event = an_event(stream_id, "OrderPlaced", {"total": 1200})
@@ -146,93 +200,46 @@ def lose_a_reply(stage: Stage) -> Seen:
     with network.between():
         storage.insert_events(stream_id, ExplicitVersioning(0), [event])
     report = stage.meter.last
-    seen: dict[str, Any] = {
-        "lost": network.injected[Fault.LOST_REPLY],
-        "requests": report.requests,
-        "attempts": report.attempts,
-        "stored": len(storage.fetch_events(stream_id, start=1)),
-        "error": None if report.error is None else str(report.error),
-    }
-    return seen, facts(
-        ("reply lost", count(seen["lost"], "time")),
-        ("sent", f"{count(report.attempts, 'time')}, in {count(report.requests, 'request')}"),
-        ("append", seen["error"] or "success"),
-        ("stored", count(seen["stored"], "time")),
-    )
+    seen.fact("replies lost", "{lost}", lost=network.injected[Fault.LOST_REPLY])
+    text = "{attempts} times, in {requests} requests: the write twice, then a read"
+    seen.fact("sent", text, requests=report.requests, attempts=report.attempts)
+    seen.fact("append", "succeeds", error=report.error)
+    seen.fact("events stored", "{stored}", stored=len(storage.fetch_events(stream_id, start=1)))
 
 
-def make_bill(stage: Stage) -> Seen:
+def make_bill(stage: Stage, seen: Seen) -> None:
     """The bill.
 
-    The textbook design has an item per event (pk, sk, event_id, event_type, created_at, data as a
-    map). The events of a commit go into one TransactWriteItems, which DynamoDB charges double; a
-    commit of a single event is a PutItem. Same events, same commits, same size rules.
+    Here a commit is one item. The textbook design has an item per event, and writes several of them
+    in a transaction, for which DynamoDB charges double. The commits are those of step 1.
     """
-    done = stage.seen["import"]
-    cutter = Cutter(EVENTS_PER_COMMIT, gather=True)
-    lines = chain.from_iterable(stage.streams.values())
-    commits = [*chain.from_iterable(map(cutter.add, lines)), *cutter.flush()]
-    ours = _per_event(done["events"], done["requests"], round(done["write_units"]))
-    theirs = _per_event(done["events"], len(commits), sum(map(textbook_units, commits)))
-    rows = {"requests_per_event": ".2f", "write_units_per_event": ".2f", "write_units": ","}
-    table = _side_by_side(figures("", "dynamo_es", "textbook"), ours, theirs, rows)
-    seen = {"events": done["events"], "commits": len(commits), "dynamo_es": ours}
-    return {**seen, "textbook": theirs, "assumption": describe(make_bill)[1]}, table
-
-
-def _per_event(events: int, requests: int, units: int) -> dict[str, Any]:
-    rates = {"requests_per_event": requests / events, "write_units_per_event": units / events}
-    return {"requests": requests, "write_units": units, **rates}
+    done, commits = stage.seen["import"], list(commits_of(stage.streams))
+    units = {"dynamo_es": round(done["write_units"]), "textbook": sum(map(textbook_units, commits))}
+    seen.figures |= {"events": done["events"], "commits": len(commits)}
+    for design, total in units.items():
+        each = total / done["events"]
+        told = {design: {"write_units": total, "write_units_per_event": each}}
+        seen.fact(design, f"{each:.2f} write units per event, {total:,} in all", **told)
 
 
 def textbook_units(chunk: Chunk) -> int:
-    """Return the write units of a commit that stores one item per event."""
-    transactional = len(chunk.events) > 1
-    sizes = map(item_size, textbook_items(chunk))
-    return sum(write_units(size, transactional=transactional) for size in sizes)
-
-
-def textbook_items(chunk: Chunk) -> list[dict[str, Any]]:
-    """Return the items of a commit in the wire format, one per event."""
-    from boto3.dynamodb.types import TypeSerializer
-
+    """Return the write units of a commit that stores an item per event."""
     serialize = TypeSerializer().serialize
-    key = f"{chunk.stream.tenant_id}#{chunk.stream.id.category}#{chunk.stream.id}"
-    return [
-        {
-            "pk": {"S": key},
-            "sk": {"N": str(version)},
-            "event_id": {"S": str(event.uuid)},
-            "event_type": {"S": event.name},
-            "created_at": {"S": event.created_at.isoformat()},
-            "data": serialize(event.data),
-        }
-        for version, event in enumerate(chunk.events, chunk.first)
-    ]
+    stream, several = str(chunk.stream), len(chunk.events) > 1
+    items = [serialize({"stream": stream, **event_document(event)})["M"] for event in chunk.events]
+    return sum(write_units(item_size(item), transactional=several) for item in items)
 
 
-def fold(events: Iterable[RawEvent]) -> dict[str, Any]:
-    """Return the state that a file's events lead to; a snapshot is a state to go on from."""
-    state = {"changes": 0, "lines": 0}
-    for event in events:
-        if event.name == "FileState":
-            state = dict(event.data)
-        else:
-            state["changes"] += 1
-            state["lines"] += event.data["lines_added"] - event.data["lines_deleted"]
-    return state
-
-
-def _loaded(stage: Stage, events: list[RawEvent]) -> dict[str, Any]:
-    report = stage.meter.last  # of the call that returned these events
-    cost = {"requests": report.requests, "milliseconds": report.duration * 1000}
-    return {"events": len(events), **cost, "state": fold(events)}
-
-
-def _side_by_side(
-    table: Table, left: dict[str, Any], right: dict[str, Any], rows: dict[str, str]
-) -> Table:
-    """Add a row for each figure: its name, and how to print it."""
-    for name, form in rows.items():
-        table.add_row(name.replace("_", " "), f"{left[name]:{form}}", f"{right[name]:{form}}")
-    return table
+STEPS: Final[Mapping[str, Callable[[Stage, Seen], None]]] = {
+    "import": import_sample,
+    "comparison": compare,
+    "conflict": provoke_conflict,
+    "snapshot": take_snapshot,
+    "transaction": transact,
+    "lifted": upcast,
+    "forgotten": forget,
+    "tenants": separate_tenants,
+    "lost_reply": lose_a_reply,
+    "bill": make_bill,
+}
+"""By their names in the JSON."""

@@ -14,7 +14,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from uuid import UUID
 
-from dynamo_es.contracts.payload import NotJsonError, check_json
+from dynamo_es.contracts.checks.payload import NotJsonError, check_json
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import IncompatibleUuidAndName, InvalidStreamIdError
 from dynamo_es.values import DEFAULT_TENANT, StreamId

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.contracts import Checkpoint
-from dynamo_es.contracts.checkpoints import held_by, in_order
+from dynamo_es.contracts.consumers.checkpoints import held_by, in_order
 from dynamo_es.contracts.stream_keys import unescape
 from dynamo_es.dynamodb.consumers import leases
 from dynamo_es.dynamodb.consumers.failures import read_failure, store_failure
@@ -17,7 +17,7 @@ from dynamo_es.dynamodb.wire.steps import Request, number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.consumers.failures import NewFailure
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import Position, TenantId
 

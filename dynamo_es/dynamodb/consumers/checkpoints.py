@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-from dynamo_es.contracts.checks import check_position, check_tenant
-from dynamo_es.contracts.claims import check_claim, check_taking
+from dynamo_es.contracts.checks.arguments import check_position, check_tenant
+from dynamo_es.contracts.consumers.claims import check_claim, check_taking
+from dynamo_es.contracts.consumers.versions import check_version
 from dynamo_es.contracts.stream_keys import consumer_key
-from dynamo_es.contracts.versions import check_version
 from dynamo_es.dynamodb.consumers import checkpoint_requests as requests
 from dynamo_es.dynamodb.consumers import leases, pointers
 from dynamo_es.dynamodb.consumers.failures import FORGET
@@ -27,10 +27,10 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
-    from dynamo_es.contracts.failures import NewFailure
-    from dynamo_es.contracts.versions import LiveVersion
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.claims import CheckpointState, Claim, Saved
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
     from dynamo_es.values import Position, TenantId

@@ -11,9 +11,9 @@ from dynamo_es.dynamodb.consumers.finder import CURSOR
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.cursors import Followed
-    from dynamo_es.contracts.failures import NewFailure
-    from dynamo_es.contracts.leases import Lease
+    from dynamo_es.contracts.consumers.cursors import Followed
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.leases import Lease
     from dynamo_es.dynamodb.wire.steps import Item
 
 LEASE: Final = "leased_by, leased_until, leased_for"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.checks import check_consumer
-from dynamo_es.contracts.cursors import CursorStrategy
-from dynamo_es.contracts.leases import Lease, LeaseWatch
+from dynamo_es.contracts.checks.arguments import check_consumer
+from dynamo_es.contracts.consumers.cursors import CursorStrategy
+from dynamo_es.contracts.consumers.leases import Lease, LeaseWatch
 from dynamo_es.dynamodb.consumers import cursor_requests as requests
 from dynamo_es.dynamodb.consumers.cursor_writes import Move, move_with
 from dynamo_es.dynamodb.consumers.finder import cursor_info
@@ -23,10 +23,10 @@ from dynamo_es.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from dynamo_es.contracts.consumers import CursorInfo
-    from dynamo_es.contracts.cursors import Followed
-    from dynamo_es.contracts.failures import NewFailure
-    from dynamo_es.contracts.writes import WriteBatch
+    from dynamo_es.contracts.consumers.cursors import Followed
+    from dynamo_es.contracts.consumers.failures import NewFailure
+    from dynamo_es.contracts.consumers.finding import CursorInfo
+    from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 

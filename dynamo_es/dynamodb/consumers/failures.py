@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.failures import ConsumerFailure
+from dynamo_es.contracts.consumers.failures import ConsumerFailure
 from dynamo_es.dynamodb.wire.steps import number
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.failures import NewFailure
+    from dynamo_es.contracts.consumers.failures import NewFailure
     from dynamo_es.dynamodb.wire.steps import Item
 
 FORGET: Final = "failed_place, failed_attempts, failed_reason, failed_at, failed_after"

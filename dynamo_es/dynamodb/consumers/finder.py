@@ -6,8 +6,13 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dynamo_es.contracts.checks import check_tenant
-from dynamo_es.contracts.consumers import ConsumerFinder, CursorInfo, FoundConsumers, OutboxInfo
+from dynamo_es.contracts.checks.arguments import check_tenant
+from dynamo_es.contracts.consumers.finding import (
+    ConsumerFinder,
+    CursorInfo,
+    FoundConsumers,
+    OutboxInfo,
+)
 from dynamo_es.contracts.stream_keys import SEPARATOR, unescape
 from dynamo_es.dynamodb.consumers.failures import read_failure
 from dynamo_es.dynamodb.consumers.outbox_requests import OUTBOX

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
-from dynamo_es.contracts.leases import Lease
+from dynamo_es.contracts.consumers.claims import CheckpointState, Claim, Saved
+from dynamo_es.contracts.consumers.leases import Lease
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import EnlistedTableNotFoundError, TableNotFoundError

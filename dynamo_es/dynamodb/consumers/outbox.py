@@ -6,8 +6,8 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
-from dynamo_es.contracts.checks import check_tenant
-from dynamo_es.contracts.outbox import OutboxState, OutboxStrategy
+from dynamo_es.contracts.checks.arguments import check_tenant
+from dynamo_es.contracts.consumers.outbox import OutboxState, OutboxStrategy
 from dynamo_es.dynamodb.consumers import outbox_requests as requests
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.exceptions import (
@@ -20,8 +20,8 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dynamo_es.contracts.leases import Lease
-    from dynamo_es.contracts.outbox import OutboxEntry, OutboxWorker
+    from dynamo_es.contracts.consumers.leases import Lease
+    from dynamo_es.contracts.consumers.outbox import OutboxEntry, OutboxWorker
     from dynamo_es.dynamodb.config import DynamoConfig
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T

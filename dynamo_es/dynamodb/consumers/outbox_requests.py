@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.checks import check_consumer
-from dynamo_es.contracts.leases import Lease
-from dynamo_es.contracts.outbox import OutboxEntry
+from dynamo_es.contracts.checks.arguments import check_consumer
+from dynamo_es.contracts.consumers.leases import Lease
+from dynamo_es.contracts.consumers.outbox import OutboxEntry
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.keys import ConsumerKey
 from dynamo_es.dynamodb.log.pages import place_of
@@ -21,7 +21,7 @@ from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.outbox import OutboxWorker
+    from dynamo_es.contracts.consumers.outbox import OutboxWorker
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position, TenantId
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from dynamo_es.contracts.checks import check_tenant
-from dynamo_es.contracts.leases import Lease, LeaseWatch
-from dynamo_es.contracts.parked import ParkedStrategy
+from dynamo_es.contracts.checks.arguments import check_tenant
+from dynamo_es.contracts.consumers.leases import Lease, LeaseWatch
+from dynamo_es.contracts.consumers.parked import ParkedStrategy
 from dynamo_es.contracts.stream_keys import consumer_key, unescape
 from dynamo_es.dynamodb.consumers import parked_requests as requests
 from dynamo_es.dynamodb.consumers.parked_requests import PARKED, SKIPPED, item_key
@@ -16,7 +16,7 @@ from dynamo_es.exceptions import CursorBusyError
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.parked import (
+    from dynamo_es.contracts.consumers.parked import (
         ParkedKey,
         ParkedStream,
         Place,

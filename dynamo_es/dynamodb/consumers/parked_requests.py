@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.parked import ParkedKey, ParkedStream, Place, SkippedEvent
+from dynamo_es.contracts.consumers.parked import ParkedKey, ParkedStream, Place, SkippedEvent
 from dynamo_es.contracts.stream_keys import MAX_SORT_KEY_BYTES, SEPARATOR, stream_key, tenant_prefix
 from dynamo_es.dynamodb.log.keys import ConsumerKey, prefix_of
 from dynamo_es.dynamodb.log.pages import place_of
@@ -21,8 +21,8 @@ from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
-    from dynamo_es.contracts.leases import Lease
-    from dynamo_es.contracts.parked import Order, SetAside
+    from dynamo_es.contracts.consumers.leases import Lease
+    from dynamo_es.contracts.consumers.parked import Order, SetAside
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import TenantId
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 
-from dynamo_es.contracts.writes import ReturnedWrites
+from dynamo_es.contracts.consumers.writes import ReturnedWrites
 from dynamo_es.exceptions import InvalidEnlistedWriteError
 from dynamo_es.wording import shown
 

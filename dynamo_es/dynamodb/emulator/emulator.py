@@ -10,8 +10,8 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from dynamo_es.dynamodb.wire.boto.parsing import parse_own_replies
 from dynamo_es.dynamodb.wire.client import checking_parameters, client_config
-from dynamo_es.dynamodb.wire.parsing import parse_own_replies
 from dynamo_es.exceptions import MissingExtraError
 from dynamo_es.forking import new_lock
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.exceptions import MockValidationException, ResourceNotFoundException
 
-from dynamo_es.dynamodb.wire.partiql import (
+from dynamo_es.dynamodb.wire.partiql.reading import (
     Insert,
     InvalidStatementError,
     UnknownStatementError,

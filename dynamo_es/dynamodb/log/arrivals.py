@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.streams.items import generation_of
+from dynamo_es.dynamodb.streams.remembered.heads import FENCE_SECONDS
 from dynamo_es.exceptions import StoredItemError
 
 if TYPE_CHECKING:

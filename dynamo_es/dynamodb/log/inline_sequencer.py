@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.pages import Page
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
-    from dynamo_es.dynamodb.streams.append import Append
+    from dynamo_es.dynamodb.streams.appending.append import Append
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps
     from dynamo_es.values import Position, StreamId, TenantId

@@ -7,7 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy, Selection, StreamInLog
-from dynamo_es.contracts.checks import check_kind, check_position, check_tenant, microseconds_of
+from dynamo_es.contracts.checks.arguments import (
+    check_kind,
+    check_position,
+    check_tenant,
+    microseconds_of,
+)
 from dynamo_es.contracts.log import one_position
 from dynamo_es.dynamodb.log.arrivals import Arrivals
 from dynamo_es.dynamodb.log.listing import all_categories, all_streams
@@ -15,7 +20,7 @@ from dynamo_es.dynamodb.log.minutes import position_at
 from dynamo_es.dynamodb.log.reader import DynamoLogReader
 from dynamo_es.dynamodb.log.sequencer import last_position
 from dynamo_es.dynamodb.log.unsequenced import look
-from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
+from dynamo_es.dynamodb.wire.encoding.compression import MAX_TEXT_BYTES
 from dynamo_es.exceptions import (
     EventStoreError,
     InvalidSubscriptionError,

@@ -8,7 +8,7 @@ from pydantic_core import from_json, to_json
 
 from dynamo_es.dynamodb.log.markers import PLACE_DIGITS
 from dynamo_es.dynamodb.log.pointers import Pointer
-from dynamo_es.dynamodb.wire.compression import pack, unpack
+from dynamo_es.dynamodb.wire.encoding.compression import pack, unpack
 from dynamo_es.dynamodb.wire.sizes import SAFE_ITEM_BYTES, item_size
 from dynamo_es.exceptions import LogScopeError, StoredItemError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.dynamodb.streams.items import decode_events
 from dynamo_es.dynamodb.streams.keys import stream_of
-from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
+from dynamo_es.dynamodb.wire.encoding.compression import MAX_TEXT_BYTES
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values.new_records import new_recorded_raw
 

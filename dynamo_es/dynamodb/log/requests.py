@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.log.keys import MARKERS
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, place_of
-from dynamo_es.dynamodb.wire.statements import insert, update
+from dynamo_es.dynamodb.wire.partiql.statements import insert, update
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from dynamo_es.dynamodb.streams.heads import TRUSTED_SECONDS
+from dynamo_es.dynamodb.streams.remembered.heads import TRUSTED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from dynamo_es.dynamodb.log.logs import Logs, Memories
 from dynamo_es.dynamodb.log.registry import register
 from dynamo_es.dynamodb.log.sequencer import sequence
 from dynamo_es.dynamodb.log.set_aside import set_aside
-from dynamo_es.dynamodb.wire.at_once import AtOnce
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
 from dynamo_es.exceptions import (
     CredentialsError,
     ServiceError,

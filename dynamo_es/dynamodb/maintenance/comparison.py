@@ -9,8 +9,8 @@ from dynamo_es.dynamodb.log.pointers import find_pointer
 from dynamo_es.dynamodb.log.requests import ANY_ITEM_OUTLINE
 from dynamo_es.dynamodb.maintenance.ledger import name_commit
 from dynamo_es.dynamodb.maintenance.repair import fetch_pages
-from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.streams.items import decode_events, generation_of, is_fence
+from dynamo_es.dynamodb.streams.remembered.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import StreamId

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.dynamodb.log.keys import MARKERS, is_markers_key
 from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.markers import Marker, marked_version

@@ -13,9 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY
 from dynamo_es.dynamodb.streams import requests
-from dynamo_es.dynamodb.streams.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.streams.items import (
     fence_item,
     generation_of,
@@ -24,6 +23,7 @@ from dynamo_es.dynamodb.streams.items import (
     read_commit,
     version_of,
 )
+from dynamo_es.dynamodb.streams.remembered.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.wire.batches import execute_all
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause
@@ -145,7 +145,7 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
     if survey.snapshot_generation is not None:
         yield from _if_met(requests.delete_snapshot(table, key, survey.snapshot_generation))
     if stream.id.category == BOUNDARY_CATEGORY and survey.closed:
-        from dynamo_es.dynamodb.streams.states import delete_states
+        from dynamo_es.dynamodb.streams.boundaries.states import delete_states
 
         stream.heads.states.forget(key)
         yield from delete_states(stream, survey.closed)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from dynamo_es.dynamodb.streams.event_json import to_json
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES, pack, unpack
+from dynamo_es.dynamodb.wire.encoding.compression import MAX_TEXT_BYTES, pack, unpack
 from dynamo_es.dynamodb.wire.sizes import text_size
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.values import RawEvent, StreamId

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.dynamodb.streams.items import OF_COMMITS
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.wire.statements import update
+from dynamo_es.dynamodb.wire.partiql.statements import update
 from dynamo_es.dynamodb.wire.steps import Request, number
 
 if TYPE_CHECKING:

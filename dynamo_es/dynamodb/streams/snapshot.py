@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.streams.commits import plan_snapshot
-from dynamo_es.dynamodb.streams.load import newest_commit
+from dynamo_es.dynamodb.streams.appending.commits import plan_snapshot
+from dynamo_es.dynamodb.streams.loading.load import newest_commit
 from dynamo_es.dynamodb.streams.requests import put_snapshot
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.exceptions import (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dynamo_es.dynamodb.wire.compression import MAX_TEXT_BYTES
+from dynamo_es.dynamodb.wire.encoding.compression import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts import OutboxFilter
     from dynamo_es.dynamodb.config import Compression
-    from dynamo_es.dynamodb.streams.heads import RememberedHeads
+    from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
     from dynamo_es.values import StreamId
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from dynamo_es.contracts import KeyStorageStrategy
-from dynamo_es.contracts.checks import check_subject, check_tenant
+from dynamo_es.contracts.checks.arguments import check_subject, check_tenant
 from dynamo_es.contracts.stream_keys import subjects_key
 from dynamo_es.dynamodb.subject_keys.requests import (
     StoredKey,

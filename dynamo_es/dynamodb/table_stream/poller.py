@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from dynamo_es.contracts.functions import check_injected, check_stop
-from dynamo_es.contracts.workers import WorkerReport, in_thread
+from dynamo_es.contracts.checks.functions import check_injected, check_stop
+from dynamo_es.contracts.consumers.workers import WorkerReport, in_thread
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.table_stream.rounds import Polled, Rounds
 from dynamo_es.exceptions import CredentialsError, ServiceError, TableNotFoundError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.dynamodb.tables.create import (
     UNKNOWN,
     await_active,

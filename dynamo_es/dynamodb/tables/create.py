@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dynamo_es.contracts.functions import check_injected
+from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.dynamodb.tables.requests import check_key, create_request
 from dynamo_es.dynamodb.tables.template import load_template, resolve_tables
 from dynamo_es.dynamodb.wire.errors import translate

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 from dynamo_es.dynamodb.streams.items import is_fence, read_commit
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.streams.load import begin, first_page, follow, gaps_of, reading_again
-from dynamo_es.dynamodb.streams.walk import Walk
+from dynamo_es.dynamodb.streams.loading.load import (
+    begin,
+    first_page,
+    follow,
+    gaps_of,
+    reading_again,
+)
+from dynamo_es.dynamodb.streams.loading.walk import Walk
 from dynamo_es.dynamodb.tag_index.items import get_commits
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.steps import number

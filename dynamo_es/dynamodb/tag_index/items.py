@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic_core import from_json, to_json
 
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, SEPARATOR, escape
-from dynamo_es.dynamodb.wire.compression import pack, unpack
+from dynamo_es.dynamodb.wire.encoding.compression import pack, unpack
 from dynamo_es.dynamodb.wire.steps import Request, number
 from dynamo_es.exceptions import StoredItemError
 

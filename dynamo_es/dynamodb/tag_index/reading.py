@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.contracts.boundaries import Matching, copied, refuse_unreached
-from dynamo_es.contracts.states import query_of
-from dynamo_es.dynamodb.streams.chain import events_of, named
-from dynamo_es.dynamodb.streams.matching import read_after
+from dynamo_es.contracts.boundaries.states import query_of
+from dynamo_es.contracts.boundaries.strategy import Matching, copied, refuse_unreached
+from dynamo_es.dynamodb.streams.boundaries.matching import read_after
+from dynamo_es.dynamodb.streams.loading.chain import events_of, named
 from dynamo_es.dynamodb.tag_index import items
 from dynamo_es.dynamodb.tag_index.commits import commits_at
 from dynamo_es.dynamodb.wire.steps import good, together
@@ -20,7 +20,7 @@ from dynamo_es.values import StoredVersion, matches
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dynamo_es.contracts.states import Part
+    from dynamo_es.contracts.boundaries.states import Part
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.tag_index.items import Checkpoint, Entry, IndexKeys
     from dynamo_es.dynamodb.wire.steps import Request, Steps

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from pydantic_core import to_json
 
-from dynamo_es.dynamodb.streams.chain import events_of
 from dynamo_es.dynamodb.streams.items import generation_of, is_fence
+from dynamo_es.dynamodb.streams.loading.chain import events_of
 from dynamo_es.dynamodb.streams.requests import query_up
 from dynamo_es.dynamodb.tag_index import items
 from dynamo_es.dynamodb.tag_index.commits import commits_from

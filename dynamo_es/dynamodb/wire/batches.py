@@ -10,8 +10,8 @@ from dynamo_es.dynamodb.wire.errors import (
     OutcomeUnknown,
     statement_outcome,
 )
+from dynamo_es.dynamodb.wire.partiql.statements import MAX_STATEMENTS, execute
 from dynamo_es.dynamodb.wire.sizes import value_size
-from dynamo_es.dynamodb.wire.statements import MAX_STATEMENTS, execute
 from dynamo_es.dynamodb.wire.steps import Pause, good, together
 from dynamo_es.exceptions import ContentionError, EventStoreError, ThrottledError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dynamo_es.dynamodb.config import aws_region
-from dynamo_es.dynamodb.wire.attempts import watch
+from dynamo_es.dynamodb.wire.attempts.watching import watch
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.dynamodb.wire.session import make_session
 from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
     from dynamo_es.dynamodb.config import DynamoConfig
-    from dynamo_es.dynamodb.wire.lean import LeanClient
+    from dynamo_es.dynamodb.wire.lean.client import LeanClient
 
 ClientT = TypeVar("ClientT")
 
@@ -196,7 +196,7 @@ def region_of(config: DynamoConfig, session: Session) -> str | None:
 
 def make_client(config: DynamoConfig) -> DynamoDBClient:
     """Create a client in a new session; boto3's default session does not change."""
-    from dynamo_es.dynamodb.wire.parsing import parse_own_replies
+    from dynamo_es.dynamodb.wire.boto.parsing import parse_own_replies
 
     client: DynamoDBClient = _make("dynamodb", config)
     parse_own_replies(client)
@@ -220,12 +220,12 @@ def sender_of(config: DynamoConfig, client: LazyClient) -> Callable[[], DynamoDB
 
 
 def _lean_client(config: DynamoConfig, client: LazyClient) -> LeanClient | None:
-    from dynamo_es.dynamodb.wire.lean_terms import terms_of
+    from dynamo_es.dynamodb.wire.lean.terms import terms_of
 
     terms = terms_of(config)
     if terms is None:
         return None
-    from dynamo_es.dynamodb.wire.lean import LeanClient
+    from dynamo_es.dynamodb.wire.lean.client import LeanClient
 
     return LeanClient(terms, config, otherwise=client)
 
@@ -240,9 +240,9 @@ def _make(service: str, config: DynamoConfig) -> Any:
         config=client_config(config),
     )
     if config.transport != "botocore":
-        from dynamo_es.dynamodb.wire.sending import send_directly
-        from dynamo_es.dynamodb.wire.serializing import serialize_own_requests
-        from dynamo_es.dynamodb.wire.signing import sign_quickly
+        from dynamo_es.dynamodb.wire.boto.sending import send_directly
+        from dynamo_es.dynamodb.wire.boto.serializing import serialize_own_requests
+        from dynamo_es.dynamodb.wire.boto.signing import sign_quickly
 
         serialize_own_requests(client)
         sign_quickly(client)

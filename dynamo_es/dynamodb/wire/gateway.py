@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from dynamo_es.contracts.error_texts import trace_error
-from dynamo_es.dynamodb.wire.at_once import AtOnce
-from dynamo_es.dynamodb.wire.attempts import attempts, watch
+from dynamo_es.dynamodb.wire.attempts import reply_checks
+from dynamo_es.dynamodb.wire.attempts.retries import Retries, after_failure
+from dynamo_es.dynamodb.wire.attempts.watching import attempts, watch
 from dynamo_es.dynamodb.wire.errors import (
     MAYBE_LANDED,
     OutcomeUnknown,
@@ -20,10 +21,9 @@ from dynamo_es.dynamodb.wire.errors import (
     unreadable_reply,
     worth_retrying,
 )
-from dynamo_es.dynamodb.wire.reply_checks import misdirected, misdirected_batch, misdirected_refusal
-from dynamo_es.dynamodb.wire.retries import Retries, after_failure
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
+from dynamo_es.dynamodb.wire.partiql.statements import inserted_items
 from dynamo_es.dynamodb.wire.sizes import item_size
-from dynamo_es.dynamodb.wire.statements import inserted_items
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import TransactionsUnsupportedError
 from dynamo_es.forking import tell_of_forks
@@ -292,7 +292,7 @@ class Gateway:
         maybe_landed = attempts.maybe_landed or not came_as_reply(error)
         name, subject = request.api_name, subject_of(request, stream_id)
         if refused := refusal(error, maybe_landed=maybe_landed):
-            other = misdirected_refusal(request, refused.items, self._keys)
+            other = reply_checks.misdirected_refusal(request, refused.items, self._keys)
             if other is None and request.operation not in READS:
                 return refused
             maybe_landed = True
@@ -313,7 +313,7 @@ class Gateway:
         method: Callable[..., Any] = getattr(client, operation)
         if operation == "batch_execute_statement":
             # Imported for the first batch: most processes that only append send none.
-            from dynamo_es.dynamodb.wire.mocked import executing
+            from dynamo_es.dynamodb.wire.partiql.mocked import executing
 
             method = executing(client, self._keys)
         self._methods[operation] = method
@@ -321,7 +321,7 @@ class Gateway:
 
 
 def _check_reply(request: Request, response: Response, stream_id: StreamId | None) -> None:
-    if other := misdirected(request, response):
+    if other := reply_checks.misdirected(request, response):
         raise bad_reply(request.api_name, subject_of(request, stream_id), other)
 
 
@@ -331,7 +331,7 @@ def _check_batch(
     stream_id: StreamId | None,
     keys: Mapping[str, Sequence[str]],
 ) -> None:
-    if other := misdirected_batch(request, response, keys):
+    if other := reply_checks.misdirected_batch(request, response, keys):
         raise OutcomeUnknown(bad_reply(request.api_name, subject_of(request, stream_id), other))
 
 

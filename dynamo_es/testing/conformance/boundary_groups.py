@@ -1,6 +1,6 @@
 """Several appends in one call are refused or accepted independently."""
 
-from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.exceptions import BoundaryConflictError, CommitTooLargeError
 from dynamo_es.testing.conformance.boundaries import (
     COURSE,

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from dynamo_es.contracts.claims import CheckpointState, Claim, Saved
-from dynamo_es.contracts.failures import NewFailure
+from dynamo_es.contracts.consumers.claims import CheckpointState, Claim, Saved
+from dynamo_es.contracts.consumers.failures import NewFailure
 from dynamo_es.exceptions import InvalidConsumerError, InvalidPositionError, UnknownConsumerError
 
 UNTIL, LENGTH = 90_000, 60_000

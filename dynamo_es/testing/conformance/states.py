@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.contracts.boundaries import BOUNDARY_CATEGORY, ConditionalAppend
-from dynamo_es.contracts.states import Part
+from dynamo_es.contracts.boundaries.states import Part
+from dynamo_es.contracts.boundaries.strategy import BOUNDARY_CATEGORY, ConditionalAppend
 from dynamo_es.exceptions import (
     BoundaryConflictError,
     CommitTooLargeError,

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from dynamo_es import NO_VERSIONING, StreamId
-from dynamo_es.contracts.boundaries import ConditionalAppend
+from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.exceptions import (
     BoundaryConflictError,
     InputError,

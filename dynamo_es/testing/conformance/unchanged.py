@@ -242,7 +242,7 @@ def test_a_stream_is_written_or_unchanged_and_given_once(storage, streams):
         storage.insert_all(one, unchanged=[check(a, 0)])
     with pytest.raises(InputError, match="in unchanged twice"):
         storage.insert_all(one, unchanged=[check(b, 0), check(b, 0)])
-    with pytest.raises(InputError, match="unchanged needs events"):
+    with pytest.raises(InputError, match="unchanged needs appends"):
         storage.insert_all([], unchanged=[check(b, 0)])
 
     assert counts(storage, streams) == [0, 0, 0]

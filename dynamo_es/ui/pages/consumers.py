@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from dynamo_es.contracts import Followed, FoundConsumers, OutboxInfo
-from dynamo_es.contracts.claims import short_name
+from dynamo_es.contracts.consumers.claims import short_name
 from dynamo_es.exceptions import CredentialsError
 from dynamo_es.outbox.outbox import DEFAULT_NAME
 from dynamo_es.ui.browser import browser_of

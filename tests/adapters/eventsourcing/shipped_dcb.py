@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dynamo_es import MemoryBackend
 from dynamo_es.adapters.eventsourcing import DynamoDCBRecorder
 from dynamo_es.adapters.eventsourcing.versions import IS_10
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from tests.adapters.eventsourcing.counters import DynamoEventCounters
 from tests.adapters.eventsourcing.shipped import OnTables
 

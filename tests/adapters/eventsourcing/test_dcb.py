@@ -20,7 +20,7 @@ from dynamo_es.adapters.eventsourcing.versions import (
     DCBQuery,
     ProgrammingError,
 )
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.values import Query, Tag, tags_of
 from dynamo_es.values.tags import command_tag
 from tests.adapters.eventsourcing.engine import query, sent, tagged, unless
@@ -123,7 +123,7 @@ def test_a_lost_reply_is_no_conflict(factory, on_dynamodb):
     lost: list[int] = []
 
     def lose(**params: Any) -> Any:
-        from dynamo_es.dynamodb.wire.attempts import attempts
+        from dynamo_es.dynamodb.wire.attempts.watching import attempts
 
         reply = put_item(**params)
         if not lost:

@@ -13,7 +13,7 @@ from eventsourcing.persistence import IntegrityError
 from dynamo_es import MemoryBackend
 from dynamo_es.adapters.eventsourcing import DynamoDCBRecorder
 from dynamo_es.adapters.eventsourcing.versions import DCBQuery
-from dynamo_es.contracts.boundaries import boundary_stream
+from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from tests.adapters.eventsourcing.engine import ENGINES, Tables, query, tagged, unless
 from tests.engine import LOCAL
 

@@ -24,7 +24,7 @@ def lose_replies(recorder: Any, operation: str, *, carried_out: bool) -> None:
     calls: list[int] = []
 
     def lost(**params: Any) -> Any:
-        from dynamo_es.dynamodb.wire.attempts import attempts
+        from dynamo_es.dynamodb.wire.attempts.watching import attempts
 
         calls.append(1)
         if carried_out and len(calls) == 1:

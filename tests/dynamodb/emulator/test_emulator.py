@@ -207,11 +207,11 @@ def test_a_query_for_some_attributes_has_numbers_as_they_were_stored(client):
 
 def test_a_request_that_a_test_answers_itself_is_not_carried_out(client):
     def refuse(request, **_):
-        body = b'{"__type": "com.amazonaws#LimitExceededException"}'
+        body = b'{"__type": "com.amazonaws#AccessDeniedException"}'
         return AWSResponse(request.url, 400, HTTPHeaders(), MockRawResponse(body))
 
     client.meta.events.register("before-send.dynamodb.PutItem", refuse)
-    with pytest.raises(ClientError, match="LimitExceededException"):
+    with pytest.raises(ClientError, match="AccessDeniedException"):
         put(client, "a")
     assert keys_of(client) == []
 

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from dynamo_es import ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.streams.append_all import append_to_all
-from dynamo_es.dynamodb.streams.append_part import Check, PartAppend
+from dynamo_es.dynamodb.streams.appending.append_all import append_to_all
+from dynamo_es.dynamodb.streams.appending.append_part import Check, PartAppend
 from dynamo_es.dynamodb.streams.items import Head, commit_item
 from dynamo_es.dynamodb.streams.requests import check_unchanged, put_commits, query_down
 from dynamo_es.dynamodb.wire.errors import ConditionRefused

@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 
 from dynamo_es import NO_VERSIONING, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.streams import append_many
-from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.append_many import append_to_many
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
+from dynamo_es.dynamodb.streams.appending import append_many
+from dynamo_es.dynamodb.streams.appending.append import Append
+from dynamo_es.dynamodb.streams.appending.append_many import append_to_many
 from dynamo_es.dynamodb.streams.items import Head, commit_item, fence_item
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.requests import get_item, put_commit, query_down
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED
-from dynamo_es.dynamodb.wire.statements import execute, insert
+from dynamo_es.dynamodb.wire.partiql.statements import execute, insert
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from dynamo_es.contracts.stream_keys import MAX_NAMES_BYTES
-from dynamo_es.dynamodb.streams.commits import plan_commits, put_request
+from dynamo_es.dynamodb.streams.appending.commits import plan_commits, put_request
 from dynamo_es.dynamodb.streams.items import encode_events, event_uuids
 from dynamo_es.dynamodb.streams.requests import put_commit, put_commits
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, SAFE_ITEM_BYTES, item_size
@@ -109,6 +109,6 @@ def test_names_that_no_page_of_the_log_takes_are_cut_or_refused():
     new = [an_event(STREAM, name=letter * half) for letter in "abc"]
     assert [commit.last for commit in plan(at(0), new).commits] == [1, 3]
     long = an_event(STREAM, name="\N{EURO SIGN}" * half)
-    with pytest.raises(CommitTooLargeError, match=f"the name of the event {long.uuid}") as caught:
+    with pytest.raises(CommitTooLargeError, match=f"the names of event {long.uuid}") as caught:
         plan(at(0), [long])
     assert (caught.value.size, caught.value.limit) == (3 * half, MAX_NAMES_BYTES)

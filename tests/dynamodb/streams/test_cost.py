@@ -21,8 +21,8 @@ from dynamo_es import (
     StreamId,
 )
 from dynamo_es.contracts import AppendCost
-from dynamo_es.dynamodb.streams import cost as pricing
-from dynamo_es.dynamodb.streams.cost import append_cost
+from dynamo_es.dynamodb.streams.appending import cost as pricing
+from dynamo_es.dynamodb.streams.appending.cost import append_cost
 from dynamo_es.dynamodb.wire.sizes import item_size
 from dynamo_es.exceptions import CommitTooLargeError, InvalidEventError, InvalidStreamIdError
 from dynamo_es.testing.conformance.language import an_event, events

@@ -8,14 +8,14 @@ from threading import Thread
 
 import pytest
 
-from dynamo_es.dynamodb.streams.heads import (
+from dynamo_es.dynamodb.streams.items import Head
+from dynamo_es.dynamodb.streams.remembered.heads import (
     FENCE_SECONDS,
     HEAD_SECONDS,
     TRUSTED_SECONDS,
     RememberedHeads,
     Seen,
 )
-from dynamo_es.dynamodb.streams.items import Head
 
 GENERATION = 1_700_000_000_000_000
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.contracts.payload import MAX_DEPTH, check_json
+from dynamo_es.contracts.checks.payload import MAX_DEPTH, check_json
 from dynamo_es.dynamodb.streams.items import (
     Head,
     commit_item,
@@ -29,7 +29,7 @@ from dynamo_es.dynamodb.streams.items import (
     version_of,
 )
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.wire.compression import compress
+from dynamo_es.dynamodb.wire.encoding.compression import compress
 from dynamo_es.dynamodb.wire.sizes import MAX_ITEM_BYTES, SAFE_ITEM_BYTES, item_size, write_units
 from dynamo_es.exceptions import StoredItemError
 from dynamo_es.testing.conformance.language import an_event, assert_same, numbered

@@ -6,7 +6,7 @@ import pytest
 
 from dynamo_es import StreamId
 from dynamo_es.dynamodb.streams.items import read_commit, version_of
-from dynamo_es.dynamodb.streams.load import load, newest_commit
+from dynamo_es.dynamodb.streams.loading.load import load, newest_commit
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.exceptions import StoredItemError, StreamGapError, UnavailableError
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, assert_same, events

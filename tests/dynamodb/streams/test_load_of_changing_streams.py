@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from dynamo_es import ExplicitVersioning
-from dynamo_es.dynamodb.streams import load as loading
-from dynamo_es.dynamodb.streams.append import Append
-from dynamo_es.dynamodb.streams.chain import Chain
+from dynamo_es.dynamodb.streams.appending.append import Append
 from dynamo_es.dynamodb.streams.delete import delete_stream
-from dynamo_es.dynamodb.streams.load import load, newest_commit
-from dynamo_es.dynamodb.streams.pages import Pages
+from dynamo_es.dynamodb.streams.loading import load as loading
+from dynamo_es.dynamodb.streams.loading.chain import Chain
+from dynamo_es.dynamodb.streams.loading.load import load, newest_commit
+from dynamo_es.dynamodb.streams.loading.pages import Pages
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import StreamGapError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynamo_es.dynamodb.streams.load import load
+from dynamo_es.dynamodb.streams.loading.load import load
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.testing.conformance.language import a_snapshot, assert_same, events, numbered

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
-from dynamo_es.dynamodb.streams.pages import Pages
+from dynamo_es.dynamodb.streams.loading.pages import Pages
 from dynamo_es.dynamodb.streams.requests import query_down, query_up
 from dynamo_es.exceptions import StoredItemError, StreamGapError
 from dynamo_es.testing.conformance.language import a_snapshot, assert_same, events, numbered

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.dynamodb.streams.heads import TRUSTED_SECONDS
+from dynamo_es.dynamodb.streams.remembered.heads import TRUSTED_SECONDS
 from dynamo_es.dynamodb.streams.snapshot import save_snapshot
 from dynamo_es.dynamodb.tables.create import create_tables, delete_tables
 from dynamo_es.exceptions import (

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
-from dynamo_es.dynamodb.streams.load import load
-from dynamo_es.dynamodb.streams.pages import Pages
+from dynamo_es.dynamodb.streams.loading.load import load
+from dynamo_es.dynamodb.streams.loading.pages import Pages
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.streams.stream import Stream
 from dynamo_es.exceptions import ReplicaLagError, StreamGapError
 from dynamo_es.values import StreamId

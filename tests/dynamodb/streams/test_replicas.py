@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.streams.replicas import Replicas
+from dynamo_es.dynamodb.streams.remembered.replicas import Replicas
 from dynamo_es.testing.conformance.language import events
 
 BOUNDARY = StreamId(name="remembered")

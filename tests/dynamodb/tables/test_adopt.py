@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import typer
 
-from dynamo_es.cli import adopt_tables as command
+from dynamo_es.cli.tables import adopt as command
 from dynamo_es.dynamodb.config import DynamoConfig
 from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.dynamodb.tables.adopt import SETTINGS, Adopted, adopt_tables, plan_adoption

@@ -15,10 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dynamo_es import DynamoConfig
 from dynamo_es.dynamodb.emulator.emulator import isolated_session
-from dynamo_es.dynamodb.wire.attempts import attempts, watch
+from dynamo_es.dynamodb.wire.attempts.watching import attempts, watch
 from dynamo_es.dynamodb.wire.client import client_config
-from dynamo_es.dynamodb.wire.lean import LeanClient
-from dynamo_es.dynamodb.wire.lean_terms import Credentials, Terms
+from dynamo_es.dynamodb.wire.lean.client import LeanClient
+from dynamo_es.dynamodb.wire.lean.terms import Credentials, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

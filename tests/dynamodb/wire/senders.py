@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 
 from dynamo_es import DynamoConfig
-from dynamo_es.dynamodb.wire.attempts import watch
+from dynamo_es.dynamodb.wire.attempts.watching import watch
 from dynamo_es.dynamodb.wire.client import make_client
 
 if TYPE_CHECKING:

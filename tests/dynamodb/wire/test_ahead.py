@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 
-from dynamo_es.dynamodb.wire import ahead
-from dynamo_es.dynamodb.wire.ahead import reading_ahead
+from dynamo_es.dynamodb.wire.parallel import ahead
+from dynamo_es.dynamodb.wire.parallel.ahead import reading_ahead
 
 WAIT_S = 5
 

@@ -8,7 +8,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from dynamo_es.dynamodb.wire.at_once import AtOnce
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
 
 SECONDS = 10.0
 """How long a test waits for a thread that does not come."""

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.wire import binary
-from dynamo_es.dynamodb.wire.binary import decode
+from dynamo_es.dynamodb.wire.encoding import binary
+from dynamo_es.dynamodb.wire.encoding.binary import decode
 
 
 @given(st.binary(max_size=200))

@@ -167,7 +167,7 @@ config = DynamoConfig(
 DynamoBackend(config).prepare()
 of_botocore = {name for name in sys.modules if name.startswith("botocore.")}
 assert {name.split(".")[1] for name in of_botocore} == {"exceptions", "vendored"}, of_botocore
-assert "dynamo_es.dynamodb.wire.lean_connections" in sys.modules
+assert "dynamo_es.dynamodb.wire.lean.connections" in sys.modules
 assert "dynamo_es.dynamodb.streams.delete" not in sys.modules
 assert "dynamo_es.contracts.log" not in sys.modules
 assert "decimal" not in sys.modules

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_es.dynamodb.streams.items import encode_events
-from dynamo_es.dynamodb.wire.compression import compress, pack, unpack
+from dynamo_es.dynamodb.wire.encoding.compression import compress, pack, unpack
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
 from dynamo_es.testing.conformance.language import events
 from dynamo_es.values import StreamId

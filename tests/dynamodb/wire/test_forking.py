@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 import pytest
 
 from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
-from dynamo_es.contracts.leases import Lease, LeaseWatch
-from dynamo_es.dynamodb.streams.heads import RememberedHeads
-from dynamo_es.dynamodb.wire.at_once import AtOnce
+from dynamo_es.contracts.consumers.leases import Lease, LeaseWatch
+from dynamo_es.dynamodb.streams.remembered.heads import RememberedHeads
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
 from dynamo_es.forking import new_lock, new_reentrant_lock, tell_of_forks
 from dynamo_es.testing.conformance.language import an_event, events
 
@@ -288,7 +288,7 @@ def test_requests_at_once_run_on_threads_of_the_child():
 def test_a_process_that_was_interrupted_between_requests_at_once_ends():
     program = """
 import _thread, signal, threading, time
-from dynamo_es.dynamodb.wire.at_once import AtOnce
+from dynamo_es.dynamodb.wire.parallel.at_once import AtOnce
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
 

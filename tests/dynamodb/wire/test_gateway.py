@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from dynamo_es import ANY_VERSION, ExplicitVersioning
-from dynamo_es.dynamodb.streams.append import Append
+from dynamo_es.dynamodb.streams.appending.append import Append
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.dynamodb.wire.steps import Pause, Request
 from dynamo_es.exceptions import (

@@ -22,8 +22,8 @@ from botocore.exceptions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.wire.bodies import OPERATIONS
-from dynamo_es.dynamodb.wire.lean_retries import RETRIED_BY_MODEL, WRITES
+from dynamo_es.dynamodb.wire.encoding.bodies import OPERATIONS
+from dynamo_es.dynamodb.wire.lean.retries import RETRIED_BY_MODEL, WRITES
 from tests.dynamodb.wire.both_transports import (
     CONFIG,
     ENDPOINT,

@@ -23,7 +23,7 @@ from botocore.exceptions import (
 
 from benchmarks.canned import certify
 from dynamo_es.dynamodb.wire import connections as module
-from dynamo_es.dynamodb.wire.lean_connections import (
+from dynamo_es.dynamodb.wire.lean.connections import (
     Connections,
     Signed,
     trusted_certificates,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PUT: dict[str, Any] = {"TableName": "events", "Item": {"stream_key": {"S": "a"}}}
 QUICK = replace(CONFIG, connect_timeout=2.0, read_timeout=3.0, max_attempts=1)
-HASTY = replace(QUICK, read_timeout=0.3)
+HASTY = replace(QUICK, read_timeout=0.1)
 REQUEST = Signed("http://x/", {"X-Amz-Target": "DynamoDB_20120810.PutItem"}, b'{"a": 1}')
 
 

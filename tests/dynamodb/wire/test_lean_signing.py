@@ -13,8 +13,8 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.wire import lean_terms
-from dynamo_es.dynamodb.wire.lean_signing import Signer
+from dynamo_es.dynamodb.wire.lean import terms as lean_terms
+from dynamo_es.dynamodb.wire.lean.signing import Signer
 from tests.dynamodb.wire.moments import botocore_at
 
 WORDS = st.text("abcXYZ019/+=", min_size=1, max_size=40)

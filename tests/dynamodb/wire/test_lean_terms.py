@@ -18,8 +18,8 @@ from moto import mock_aws
 
 from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.wire.client import make_client
-from dynamo_es.dynamodb.wire.lean import LeanClient
-from dynamo_es.dynamodb.wire.lean_terms import Credentials, terms_of
+from dynamo_es.dynamodb.wire.lean.client import LeanClient
+from dynamo_es.dynamodb.wire.lean.terms import Credentials, terms_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from dynamo_es import DynamoBackend, DynamoConfig, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.streams.requests import get_item, query_down
-from dynamo_es.dynamodb.wire import parsing
+from dynamo_es.dynamodb.wire.boto import parsing
 from dynamo_es.dynamodb.wire.client import make_client
 from dynamo_es.exceptions import ServiceError, TableNotFoundError
 from dynamo_es.testing.conformance.language import events

@@ -13,7 +13,7 @@ from botocore.parsers import create_parser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.wire.parsing import parse_reply
+from dynamo_es.dynamodb.wire.boto.parsing import parse_reply
 
 MODEL = ServiceModel(Loader().load_service_model("dynamodb", "service-2"), "dynamodb")
 REFUSED = "refused"

@@ -11,14 +11,14 @@ from botocore.exceptions import ClientError
 from dynamo_es import DynamoBackend, DynamoConfig
 from dynamo_es.dynamodb.emulator.emulator import Emulator
 from dynamo_es.dynamodb.emulator.server import serving
-from dynamo_es.dynamodb.wire.partiql import (
+from dynamo_es.dynamodb.wire.partiql.reading import (
     Insert,
     InvalidStatementError,
     UnknownStatementError,
     Update,
     read_statement,
 )
-from dynamo_es.dynamodb.wire.statements import insert, update
+from dynamo_es.dynamodb.wire.partiql.statements import insert, update
 
 CONFIG = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
 ONE, TWO, TEXT = {"N": "1"}, {"N": "2"}, {"S": "t"}

@@ -14,7 +14,7 @@ from moto.core.botocore_stubber import MockRawResponse
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, DynamoBackend, ExplicitVersioning, StreamId
 from dynamo_es.dynamodb.streams.requests import get_item, put_commit, query_down
-from dynamo_es.dynamodb.wire.reply_checks import misdirected, misdirected_refusal
+from dynamo_es.dynamodb.wire.attempts.reply_checks import misdirected, misdirected_refusal
 from dynamo_es.dynamodb.wire.steps import Request
 from dynamo_es.exceptions import AppendOutcomeUnknownError, EventStoreError, UnavailableError
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, assert_same, events

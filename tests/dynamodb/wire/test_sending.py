@@ -17,7 +17,7 @@ from botocore.exceptions import HTTPClientError, SSLError
 
 from benchmarks.canned import CA_BUNDLE, canned
 from benchmarks.replaying import Reply
-from dynamo_es.dynamodb.wire.attempts import attempts
+from dynamo_es.dynamodb.wire.attempts.watching import attempts
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
 from tests.dynamodb.wire.scripted import (
     BODY,

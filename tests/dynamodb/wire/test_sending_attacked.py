@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dynamo_es.dynamodb.wire.boto.sending import sender_of
 from dynamo_es.dynamodb.wire.client import LazyClient, make_client
 from dynamo_es.dynamodb.wire.connections import direct_pools
-from dynamo_es.dynamodb.wire.sending import sender_of
 from tests.dynamodb.wire.scripted import BODY, Step, message, says, says_and_closes, serving
 from tests.dynamodb.wire.senders import client_at, config_at, nothing_hooked_in, sent_by_botocore
 from tests.dynamodb.wire.test_sending import TRANSPORTS, run

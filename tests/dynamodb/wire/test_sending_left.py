@@ -20,7 +20,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.stub import Stubber
 
 from dynamo_es import DynamoBackend
-from dynamo_es.dynamodb.wire import sending
+from dynamo_es.dynamodb.wire.boto import sending
 from dynamo_es.dynamodb.wire.client import make_client, make_streams_client
 from dynamo_es.dynamodb.wire.session import make_session
 from tests.dynamodb.wire.scripted import BODY, Server, message, says, serving

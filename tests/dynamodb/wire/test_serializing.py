@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 
 from dynamo_es import DynamoConfig
-from dynamo_es.dynamodb.wire import serializing
-from dynamo_es.dynamodb.wire.attempts import attempts
-from dynamo_es.dynamodb.wire.bodies import OPERATIONS, body_of
+from dynamo_es.dynamodb.wire.attempts.watching import attempts
+from dynamo_es.dynamodb.wire.boto import serializing
+from dynamo_es.dynamodb.wire.boto.serializing import Serializer
 from dynamo_es.dynamodb.wire.client import checking_parameters, make_client
-from dynamo_es.dynamodb.wire.serializing import Serializer
+from dynamo_es.dynamodb.wire.encoding.bodies import OPERATIONS, body_of
 from tests.dynamodb.wire.test_lean import ITEMS
 
 CONFIG = DynamoConfig(

@@ -16,10 +16,10 @@ from botocore.exceptions import NoCredentialsError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.dynamodb.wire import lean_signing
-from dynamo_es.dynamodb.wire.attempts import attempts
+from dynamo_es.dynamodb.wire.attempts.watching import attempts
+from dynamo_es.dynamodb.wire.boto.signing import QuickSigner
 from dynamo_es.dynamodb.wire.client import make_client, make_streams_client
-from dynamo_es.dynamodb.wire.signing import QuickSigner
+from dynamo_es.dynamodb.wire.lean import signing as lean_signing
 from tests.dynamodb.wire.moments import botocore_at
 from tests.dynamodb.wire.scripted import serving
 from tests.dynamodb.wire.senders import client_at, config_at, nothing_hooked_in

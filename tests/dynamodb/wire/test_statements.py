@@ -8,7 +8,13 @@ import pytest
 
 from dynamo_es.dynamodb.wire.batches import MAX_BATCH_BYTES, execute_all
 from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute, insert, inserted_items, target_of, update
+from dynamo_es.dynamodb.wire.partiql.statements import (
+    execute,
+    insert,
+    inserted_items,
+    target_of,
+    update,
+)
 from dynamo_es.dynamodb.wire.steps import Pause, Together
 from dynamo_es.exceptions import (
     ContentionError,

@@ -16,9 +16,8 @@ from dynamo_es.aws_lambda import SqsPublisher
 from dynamo_es.aws_lambda.batch import Deadline
 from dynamo_es.aws_lambda.publishers import _connect
 from dynamo_es.dynamodb.emulator.emulator import isolated_session
-from dynamo_es.dynamodb.wire.client import client_config
-from dynamo_es.dynamodb.wire.retries import Retries
-from dynamo_es.dynamodb.wire.time_limit import (
+from dynamo_es.dynamodb.wire.attempts.retries import Retries
+from dynamo_es.dynamodb.wire.attempts.time_limit import (
     end_in_time,
     keep_in_time,
     limited,
@@ -26,6 +25,7 @@ from dynamo_es.dynamodb.wire.time_limit import (
     shorten,
     time_out,
 )
+from dynamo_es.dynamodb.wire.client import client_config
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.testing import LambdaContext
 from tests.dynamodb.wire.both_transports import CONFIG

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from dynamo_es.dynamodb.wire.errors import MAYBE_LANDED, ConditionRefused, OutcomeUnknown
-from dynamo_es.dynamodb.wire.statements import execute, insert, update
+from dynamo_es.dynamodb.wire.partiql.statements import execute, insert, update
 from dynamo_es.dynamodb.wire.steps import Request, together
 from dynamo_es.exceptions import ContentionError, ThrottledError, UnavailableError
 from tests.dynamodb.aws_errors import reply

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dynamo_es.dynamodb.wire.statements import insert, update
+from dynamo_es.dynamodb.wire.partiql.statements import insert, update
 from tests.engines.lab import item_of, key, number, text
 from tests.engines.probe import INVALID, SEEN, Probe
 

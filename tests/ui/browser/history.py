@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 from dynamo_es import ExplicitVersioning, RawEvent, StreamId
-from dynamo_es.cli.ui_demo import BANK, fill
-from dynamo_es.cli.ui_demo_consumers import choose_for_outbox, fill_consumers
+from dynamo_es.cli.demonstration import ui_history
+from dynamo_es.dynamodb.maintenance.repair import repair
 
 if TYPE_CHECKING:
     from dynamo_es import DynamoBackend
@@ -29,11 +29,15 @@ _NAMESPACE: Final = UUID("0d1a5a39-5a6f-4f0f-8b55-f4b4b0f5f2c0")
 
 def write_history(backend: DynamoBackend) -> None:
     """Write the demonstration's history, hostile events, and a stream of 100,000 events."""
-    backend.with_outbox(choose_for_outbox)
+    backend.with_outbox(ui_history.choose_for_outbox)
     _write_hostile(backend)
     _write_long(backend)
-    fill(backend)
-    fill_consumers(backend, BANK)
+    ui_history.fill_bank(backend)
+    ui_history.fill_files(backend)
+    repair(backend.config, lambda: backend.client, backend.observer)
+    ui_history.fill_boundary(backend)
+    repair(backend.config, lambda: backend.client, backend.observer)
+    ui_history.fill_consumers(backend)
     backend.checkpoints.move(HOSTILE_TEXT, 1)
     backend.checkpoints.move("W" * 250, 2)
 

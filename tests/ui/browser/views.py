@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from dynamo_es import StreamId
-from dynamo_es.cli.ui_demo_boundary import COURSES, UNIVERSITY
+from dynamo_es.cli.demonstration.ui_history import COURSES, UNIVERSITY
 from dynamo_es.ui.queries import address, boundary_address, event_address, stream_address
 from tests.ui.browser.history import BOUNDARY, HOSTILE, LONG, LONG_EVENTS, LONG_TENANT, MALLORY
 

@@ -1,0 +1,1 @@
+"""The parts of asynchronous classes that are written by hand, in the modules of their names."""

@@ -1,0 +1,1 @@
+"""The asynchronous forms of the contracts of a backend."""

@@ -1,0 +1,1 @@
+"""Commands for stacks on AWS: print a template, package, deploy, tear down."""

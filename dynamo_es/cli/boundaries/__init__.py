@@ -1,0 +1,1 @@
+"""Commands for boundaries: read one, and write its tag index."""

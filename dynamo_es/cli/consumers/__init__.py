@@ -1,0 +1,1 @@
+"""Commands for consumers of the log: projections, checkpoints, outboxes, parked streams."""

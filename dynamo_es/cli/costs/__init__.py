@@ -1,0 +1,1 @@
+"""The command that computes what a store costs."""

@@ -1,0 +1,1 @@
+"""Commands for the log: follow it, give events positions, verify and repair it."""

@@ -1,0 +1,1 @@
+"""Commands for streams: list them, show one, delete one."""

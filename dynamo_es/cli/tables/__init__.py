@@ -1,0 +1,1 @@
+"""Commands for the tables: create them, and complete restored ones."""

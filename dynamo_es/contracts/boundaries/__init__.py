@@ -1,0 +1,1 @@
+"""The contract of boundaries: conditional appends, and saved states of decision models."""

@@ -1,0 +1,1 @@
+"""Checks of arguments, events, payloads and functions, which every backend makes."""

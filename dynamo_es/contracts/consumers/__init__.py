@@ -1,0 +1,1 @@
+"""The contracts of consumers: checkpoints, cursors, outboxes, parked streams, leases."""

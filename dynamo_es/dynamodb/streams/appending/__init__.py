@@ -1,0 +1,1 @@
+"""Appends events: to one stream, to many, to all of several or none, or under conditions."""

@@ -1,0 +1,1 @@
+"""Loads streams: whole, page by page, or single commits."""

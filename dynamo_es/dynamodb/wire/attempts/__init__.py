@@ -1,0 +1,1 @@
+"""The attempts of a request: watched, checked, repeated, and ended in time."""

@@ -1,0 +1,1 @@
+"""Quicker replacements for layers of a boto3 client: bodies, signatures, sending, replies."""

@@ -1,0 +1,1 @@
+"""Values in requests and replies: JSON bodies, binary values, compression."""

@@ -1,0 +1,1 @@
+"""Calls, pages and algorithms that go on at the same time."""

@@ -1,0 +1,1 @@
+"""PartiQL statements: built, read, and carried out where moto answers."""
