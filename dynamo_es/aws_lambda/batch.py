@@ -1,4 +1,4 @@
-"""What every batch handler needs: a deadline, and the reply that names unhandled records."""
+"""Parts of every batch handler: the deadline, and the reply that names unhandled records."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class FanOutHandler:
             share = None if context is None else _Share(context, len(self.handlers) - place)
             try:
                 answer = handler(event, share)
-            except Exception as error:  # noqa: BLE001 - the other read models go on
+            except Exception as error:  # noqa: BLE001 - the other read models continue
                 # Without exc_info: the text of an error may quote an event.
                 _log.error(
                     "Read model %r failed; the others of the function go on: %s",

@@ -88,7 +88,7 @@ def project_log(  # noqa: PLR0913 - options, each by its name
             of its time, at most 5 s.
         on_progress: called after each batch of events, with a report that has the lag.
         on_failure: what to do with an event that your function fails on; see `Backend.projection`.
-            With ``"park"`` its stream is set aside, and the log goes on; see
+            With ``"park"`` its stream is set aside, and the log continues; see
             ``retry_parked`` of the handler.
 
     Raises:
@@ -201,8 +201,8 @@ class LogHandler(ReadModelHandler):
         if upkeep:
             self.metrics.gauge("Lag", progress.lag)
             self.metrics.gauge("Parked", progress.parked)
-        # With a schedule for upkeep, the next call goes on. So it is no failure that a call ran out
-        # of time or found another one at work.
+        # With a schedule for upkeep, the next call continues. So it is no failure that a call ran
+        # out of time or found another one at work.
         if progress.lag and pages and not UPKEEP.read():
             return reply(event, _not_done(pages, _EVERYTHING if of_all else progress.position))
         return reply(event, [])

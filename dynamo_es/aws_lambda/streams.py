@@ -62,8 +62,8 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
             of its time, at most 5 s.
         on_failure: what to do with an event that your function fails on. ``"stop"``: its stream
             waits, and Lambda reads nothing after its record. ``"park"``: after three failures the
-            stream is parked and listed, and the shard goes on; call ``retry_parked`` of the handler
-            later. ``"skip"``: after three failures the event is listed and left out. With a
+            stream is parked and listed, and its shard continues; call ``retry_parked`` of the
+            handler later. ``"skip"``: after three failures the event is listed and left out. With a
             `FailurePolicy` you choose the number of failures.
         writes: True: your function returns `Writes`, or a list in boto3's ``TransactItems`` form.
             The writes of a stream's events are carried out in one transaction with its cursor, so

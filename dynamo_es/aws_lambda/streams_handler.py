@@ -200,7 +200,7 @@ class StreamsHandler(ReadModelHandler):
             parked = self._projector.follow(
                 followed, first, steps, apply, deadline.is_set, kept=kept
             )
-        except Exception as error:  # noqa: BLE001 - other streams go on
+        except Exception as error:  # noqa: BLE001 - other streams continue
             self._wait(hint, max(reached, first - 1), error, current)
             return done_by(run, reached)
         finally:
@@ -238,7 +238,7 @@ class StreamsHandler(ReadModelHandler):
             try:
                 if self._projector.note(followed, version, error):
                     return self._pass_over(rest)
-            except Exception as refused:  # noqa: BLE001 - other streams go on
+            except Exception as refused:  # noqa: BLE001 - other streams continue
                 error = refused
         self._wait(rest[0].hint, version - 1, error)
         return 0
@@ -263,7 +263,7 @@ class StreamsHandler(ReadModelHandler):
         """Apply the events of parked streams again, in order, and unpark the streams.
 
         Call it from a function on a schedule, or after you have deployed a fix. It stops before
-        the function's time is over; the next call goes on.
+        the function's time is over; the next call continues.
 
         Args:
             context: Lambda's; None: no deadline.

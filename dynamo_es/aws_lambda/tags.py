@@ -78,7 +78,7 @@ class TagIndexHandler:
             ``{"indexed": …}`` with the number of events that this call indexed.
 
         Raises:
-            EventStoreError: the errors of `BoundaryIndex.run_once`. The next call goes on.
+            EventStoreError: the errors of `BoundaryIndex.run_once`. The next call continues.
             ConfigurationError: the event of a schedule for another task.
         """
         task_of(event, ["upkeep"])

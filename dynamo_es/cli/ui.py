@@ -246,7 +246,7 @@ def _demonstration() -> Iterator[DynamoBackend]:
         def write() -> None:
             try:
                 ui_history.fill_files(backend, ended.is_set)
-            except Exception as error:  # noqa: BLE001 - the pages go on without the rest
+            except Exception as error:  # noqa: BLE001 - the pages continue without the rest
                 tell(f"The sample history is incomplete: {error}", style="red")
 
         thread = threading.Thread(target=write, daemon=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
 
-    A forked process can go on using the backend: it opens its own connections, even with a client
+    A forked process can keep using the backend: it opens its own connections, even with a client
     that you gave. A fork copies the emulator of `local`, so neither process sees the other's
     changes.
 

@@ -24,7 +24,7 @@ ERRORS: Final = "Errors"
 
 
 class ProgressOfConsumer(Protocol):
-    """How far a consumer of the log is, such as a `ProjectionReport`."""
+    """The progress of a consumer of the log, such as a `ProjectionReport`."""
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ class ProgressOfConsumer(Protocol):
 
     @property
     def lag(self) -> int:
-        """How many positions the consumer is from the end of the log."""
+        """The number of positions from the consumer to the end of the log."""
 
 
 def observers(*several: Observer) -> Observer:

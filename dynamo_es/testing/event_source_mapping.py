@@ -107,7 +107,7 @@ class EventSourceMapping:
     - After an error, the batch comes again. After a report of failures, the records from the lowest
       failed one on come again.
     - A batch is discarded after the last retry, or when its records are too old. It goes to the
-      on-failure destination, and the shard goes on.
+      on-failure destination, and the shard continues.
 
     A test does not wait. The waits between tries (1 s, then twice as long each time, at most 60 s)
     pass on the mapping's own clock, or on ``clock``.

@@ -39,7 +39,7 @@ _ARRIVAL: Final = 0.2
 
 
 class Fault(StrEnum):
-    """What may happen to one HTTP request."""
+    """A fault that one HTTP request can meet."""
 
     LOST_REQUEST = "lost request"
     """It never arrives, and the client gets no reply."""
@@ -52,7 +52,7 @@ class Fault(StrEnum):
     DELIVERED_TWICE = "delivered twice"
     """It arrives twice; the client gets the second reply."""
     LATE = "late"
-    """The client gives up on it and goes on. It arrives when the operation is over."""
+    """The client gives up on it and continues. It arrives when the operation is over."""
     CUT_WHILE_READING = "cut while reading"
     """It is carried out; the connection breaks in the middle of the reply."""
     PAST_THE_DEADLINE = "past the deadline"

@@ -111,7 +111,7 @@ class Faulty:
 
     @property
     def injected(self) -> Counter[Fault]:
-        """How often each fault has happened."""
+        """The number of times that each fault has happened."""
         return self._running.injected
 
     @property

@@ -22,7 +22,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 class Lags:
-    """How far consumers are from the end of the log, in events and in time, for one page.
+    """Computes the lags of consumers for one page, in events and in time.
 
     Args:
         log: the log to read.

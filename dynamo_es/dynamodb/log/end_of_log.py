@@ -174,7 +174,7 @@ def _follow(known: Position, pages: Iterable[Page]) -> bool:
 
 
 def _check_markers(log: LogKeys, page: Page) -> None:
-    """Check that every commit of a page can have a marker, so that a sequencer can go on.
+    """Check that every commit of a page can have a marker, so that a sequencer can continue.
 
     Raises:
         StoredItemError: a commit cannot have a marker.

@@ -111,7 +111,7 @@ def sequence(
     """Give the hinted commits, and earlier ones of their streams, their positions in the log.
 
     A commit that cannot be read is set aside: it gets no position, nor do later commits of its
-    stream. Other streams go on.
+    stream. Other streams continue.
 
     Args:
         tables: names of the tables.

@@ -40,7 +40,7 @@ class Head(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """Where the logs and the streams end.
+    """The ends of the logs and of the streams.
 
     Attributes:
         log: last position of each log, by the prefix of its keys.

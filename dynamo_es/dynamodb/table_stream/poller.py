@@ -175,7 +175,7 @@ class StreamPoller:
         """Poll until stopped.
 
         While no records arrive, it polls after 0.1 s, later once a second. It logs errors of AWS as
-        warnings and goes on, except for those below.
+        warnings and continues, except for those below.
 
         Args:
             stop: set it in another thread or a signal handler to return within a second, or after

@@ -14,7 +14,7 @@ PLACES_KEY: Final = "poller"
 
 
 class Place(NamedTuple):
-    """How far a shard is read. The log has everything up to there, whichever poller saved it.
+    """The place up to which a shard is read, whichever poller saved it. The log has all before it.
 
     Attributes:
         stream_arn: ARN of the shard's stream. A stream that is turned off and on again gets a new

@@ -59,7 +59,7 @@ class IndexKeys(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """How far an index is complete.
+    """The version up to which an index is complete.
 
     Attributes:
         edition: random id of this index; each generation of the boundary gets a new one.

@@ -1,4 +1,4 @@
-"""After a process dies between two requests, other processes can go on."""
+"""After a process dies between two requests, other processes can continue."""
 
 from itertools import count
 

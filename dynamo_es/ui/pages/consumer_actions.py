@@ -93,7 +93,7 @@ class Order:
 
     @property
     def unit(self) -> str:
-        """What `at` is: ``position`` or ``version``."""
+        """The unit of `at`: ``position`` or ``version``."""
         return "version" if self.kind == "projector" else "position"
 
     @property

@@ -1,1 +1,1 @@
-"""Deploys the stack of infra/app.yaml: plans, uploads, computes the changes, waits. Never asks."""
+"""Deploys the stack of infra/app.yaml: plans, uploads, computes changes, waits. It never asks."""

@@ -75,7 +75,7 @@ def _in_order(appends: Sequence[Append], outage: _Outage) -> Steps[list[AppendRe
             results.append((yield from append.run()))
         except OutcomeUnknown as unknown:
             results.append(unknown.error)
-        except Exception as error:  # noqa: BLE001 - the others go on, and the caller gets it
+        except Exception as error:  # noqa: BLE001 - the others continue, and the caller gets it
             results.append(error)
         if isinstance(results[-1], ServiceError):
             outage.error = results[-1]

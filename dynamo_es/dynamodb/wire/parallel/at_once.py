@@ -46,7 +46,7 @@ class AtOnce:
     def run(self, call: Callable[[int], T], number: int) -> list[T | Exception]:
         """Return what ``call(0)``, ``call(1)``, … return, or the exceptions they raise.
 
-        If the caller is interrupted, no further call begins. Running calls go on to their end.
+        If the caller is interrupted, no further call begins. Running calls complete.
 
         Args:
             call: called with each index, 0-based, from several threads.
