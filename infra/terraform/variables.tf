@@ -62,7 +62,7 @@ variable "table_class" {
 }
 
 variable "max_read_units" {
-  description = "Most read units a second for each of the events and log tables; 0 for no limit."
+  description = "Maximum read units a second for each of the events and log tables; 0 for no limit."
   type        = number
   default     = 0
 
@@ -73,7 +73,7 @@ variable "max_read_units" {
 }
 
 variable "max_write_units" {
-  description = "Most write units a second for each of the events and log tables; 0 for no limit."
+  description = "Maximum write units a second for each of the events and log tables; 0 for no limit."
   type        = number
   default     = 0
 
@@ -167,7 +167,7 @@ variable "architecture" {
 }
 
 variable "sequencer_window_seconds" {
-  description = "Most seconds that Lambda waits to fill a batch."
+  description = "Maximum number of seconds that Lambda waits to fill a batch."
   type        = number
   default     = 1
 
@@ -226,7 +226,7 @@ variable "sequencer_timeout" {
 }
 
 variable "sequencer_batch_size" {
-  description = "Most records in a batch. A page of the log holds up to a hundred commits."
+  description = "Maximum number of records in a batch. A page of the log holds up to a hundred commits."
   type        = number
   default     = 100
 
@@ -293,7 +293,7 @@ variable "log_format" {
 }
 
 variable "log_level" {
-  description = "Lowest level that is logged. It has an effect only if LogFormat is JSON."
+  description = "Lowest level that is logged. This needs the log format JSON."
   type        = string
   default     = "INFO"
 
@@ -315,7 +315,7 @@ variable "log_retention_days" {
 }
 
 variable "sequencer_concurrency" {
-  description = "Most concurrent calls. 0 reserves none, for accounts whose limit is too low. If each tenant has a log, more calls write more logs at once."
+  description = "Maximum number of concurrent calls. 0 reserves none, for accounts whose limit is too low. If each tenant has a log, more calls write more logs at once."
   type        = number
   default     = 1
 
@@ -381,7 +381,7 @@ variable "outbox_hours" {
 }
 
 variable "outbox_attempts" {
-  description = "Most attempts to publish an event; empty for as many as Hours allows."
+  description = "Maximum number of attempts to publish an event; empty for as many as the hours allow."
   type        = string
   default     = ""
 
@@ -392,7 +392,7 @@ variable "outbox_attempts" {
 }
 
 variable "outbox_window_seconds" {
-  description = "Most seconds that Lambda waits to fill a batch."
+  description = "Maximum number of seconds that Lambda waits to fill a batch."
   type        = number
   default     = 1
 
@@ -440,7 +440,7 @@ variable "outbox_timeout" {
 }
 
 variable "outbox_batch_size" {
-  description = "Most records in a batch."
+  description = "Maximum number of records in a batch."
   type        = number
   default     = 100
 
@@ -528,7 +528,7 @@ variable "read_model_table" {
 }
 
 variable "read_model_window_seconds" {
-  description = "Most seconds that Lambda waits to fill a batch."
+  description = "Maximum number of seconds that Lambda waits to fill a batch."
   type        = number
   default     = 1
 
@@ -576,7 +576,7 @@ variable "read_model_timeout" {
 }
 
 variable "read_model_batch_size" {
-  description = "Most records in a batch."
+  description = "Maximum number of records in a batch."
   type        = number
   default     = 100
 

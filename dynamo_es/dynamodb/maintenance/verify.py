@@ -168,8 +168,8 @@ def verify(
     report = Verified(expected=count_items(config, client, observer))
     ledgers = Ledgers(Logs.of(config), report.note)
     # The order matters, because appends and sequencers do not stop. A marker is never ahead of the
-    # pages, so read the markers before the pages. A commit is stored before its hint exists, so read
-    # the events table last: it then has every commit of the log.
+    # pages, so read the markers before the pages. A commit is stored before its hint exists, so
+    # read the events table last: it then has every commit of the log.
     versions = _read_markers(gateway, config.log_table, report)
     logs = all_logs(gateway, ledgers.logs)
     ledgers.check_registry(logs, versions)
