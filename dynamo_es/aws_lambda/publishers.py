@@ -95,7 +95,7 @@ class _Publisher:
         self._send(self._prepared(record).params)
 
     def prepare(self) -> None:
-        """Make the client now instead of with the first event. Call it when a function starts."""
+        """Create the client now instead of at the first event. Call this when a function starts."""
         self._client()
 
     def publish_all(self, records: Sequence[RecordedRaw]) -> list[Exception | None]:

@@ -55,7 +55,7 @@ class FrozenClock:
         """Move the clock forward.
 
         Args:
-            by: how far, a timedelta or seconds.
+            by: the time to move it by, as a timedelta or in seconds.
 
         Raises:
             InputError: not a time span, or one below 0: use `set` to go back.
