@@ -69,7 +69,7 @@ class History:
             case "save" if version and not late:
                 snapshot = a_snapshot(self.stream, version)
                 self.same(lambda a_store: a_store.save_snapshot(snapshot), storage)
-                # A process that does not know the stream reads it; one that does, does not.
+                # A process reads the stream only if it does not know it yet.
                 self.known.setdefault(process, self.generation)
             case "delete":
                 self.same(lambda a_store: a_store.delete_stream(self.stream), storage)
