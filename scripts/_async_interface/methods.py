@@ -42,7 +42,14 @@ TEXTS = (
         "or ``stop`` is not an\n                ``asyncio.Event``",
     ),
 )
-"""Replacements in docstrings. A text that no docstring has any more is not noticed."""
+"""Replacements in docstrings: a text of the synchronous ones, and what takes its place."""
+
+_replaced: set[str] = set()
+
+
+def unused_texts() -> list[str]:
+    """Return the texts that no docstring has any more, once all members are written."""
+    return [before for before, _ in TEXTS if before not in _replaced]
 
 
 def written(member: Member, imports: Imports) -> list[str]:
@@ -195,6 +202,8 @@ def background(node: ast.FunctionDef, one: Wrapped) -> list[str]:
 def docstring(node: ast.FunctionDef) -> list[str]:
     text = ast.get_docstring(node, clean=False) or ""
     for before, after in TEXTS:
-        text = text.replace(before, after)
+        if before in text:
+            _replaced.add(before)
+            text = text.replace(before, after)
     text = re.sub(r"``with ", "``async with ", text)
     return [f'        """{text}"""'] if text else []

@@ -25,7 +25,7 @@ TEMPLATES: Final = {
 def template(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Name of the template. Default: list all templates."),
+        typer.Argument(metavar="NAME", help="Name of the template. Default: list all templates."),
     ] = None,
 ) -> None:
     """Print a CloudFormation template, to deploy tables and functions on AWS.
