@@ -1,1 +1,4 @@
-"""What `scripts/bench` runs: one module for each table of ``docs/explanation/benchmarks.md``."""
+"""The benchmarks of `scripts/bench`, a module for each table of the page.
+
+The page is ``docs/explanation/benchmarks.md``.
+"""

@@ -1,4 +1,4 @@
-"""Runs the benchmarks; `scripts/bench` says how."""
+"""Runs the benchmarks; see `scripts/bench` for its options."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _DOCS: Final = Path(__file__).parents[1] / "docs" / "explanation"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run them all; 1 if a quick run finds a goal missed by far.
+    """Run all benchmarks; return 1 if a quick run misses a goal by far.
 
     Args:
-        argv: arguments of the command; None: the process's own.
+        argv: arguments of the command; None for those of the process.
     """
     arguments = _parse(argv)
     scale = QUICK if arguments.quick else FULL
@@ -46,17 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _judge(measured: Sequence[Section]) -> int:
     missed = [goal for section in measured for goal in section.goals if not goal.met_loosely]
     for goal in missed:
-        _tell(f"Missed by far: {goal.name}: {goal.figure:.2f}, goal {goal.limit:.2f}")
+        _tell(f"Missed by far: {goal.name}: {goal.figure:.2f}, but the goal is {goal.limit:.2f}")
     return 1 if missed else 0
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench")
-    parser.add_argument("--endpoint", required=True, help="URL where DynamoDB answers")
-    parser.add_argument("--engine", required=True, help="what answers there, in words")
-    parser.add_argument("--quick", action="store_true", help="a small run; fails far off a goal")
+    parser.add_argument("--endpoint", required=True, help="URL of DynamoDB or an emulator")
+    parser.add_argument("--engine", required=True, help="name of what runs there")
+    parser.add_argument("--quick", action="store_true", help="a small run; fails if far off a goal")
     parser.add_argument(
-        "--history", type=Path, help="what goes into the log, as `dynamo-es import` takes it, gzip"
+        "--history", type=Path, help="events for the log, in the format of `dynamo-es import`, gzip"
     )
     parser.add_argument("--write", action="store_true", help="write the page after a quick run")
     parser.add_argument("--into", type=Path, default=_DOCS, help="folder of the page")

@@ -1,4 +1,4 @@
-"""CPU time of an append beside that of a bare ``put_item`` of the same item."""
+"""Measures the CPU time of an append against that of a bare ``put_item`` of the same item."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ _SPARED_CODING: Final = "append, compressed and JSON before"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found for one size of commits.
+    """The measurements for one size of commits.
 
     Attributes:
         samples: CPU times.
         units: write units of the item.
-        text_units: what they would be without compression; None where there is none.
+        text_units: its write units without compression; None if the item is not compressed.
     """
 
     samples: Samples
@@ -62,7 +62,7 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale) -> dict[int, Found]:
-    """Return CPU times by events of a commit."""
+    """Return the measurements by number of events in a commit."""
     config = replace(engine.config, report_capacity=False, endpoint_url=None)
     clients = {
         _OURS: make_client(config),
@@ -132,9 +132,9 @@ def _measure(
 def spared(
     append: Callable[[], None], module: ModuleType, stand_ins: dict[str, Any]
 ) -> Callable[[], None]:
-    """Return an append that is spared a part of its work: what is left tells what it takes.
+    """Return an append without a part of its work, so that the difference is the cost of the part.
 
-    Timed by itself, zlib takes half of what it takes in an append, where the caches are cold.
+    Timed by itself, zlib takes half the time that it takes in an append, where the caches are cold.
     """
     originals = {name: getattr(module, name) for name in stand_ins}
 
@@ -153,14 +153,14 @@ def spared(
 
 def _user_agent_remark() -> str:
     config = DynamoConfig(events_table="events", log_table="log", keys_table="keys")
-    # Of botocore's Config, whose stubs do not have it.
+    # The stubs of botocore's Config do not have this option.
     if getattr(client_config(config), "user_agent", None) is None:
         return ""
     return ", and with a fixed user agent, which botocore would put together for each request"
 
 
 def section(found: Mapping[int, Found]) -> Section:
-    """Return the table of appends."""
+    """Return the section on appends."""
     rows = [
         [
             f"{size}, compressed" if one.text_units else str(size),
@@ -174,20 +174,20 @@ def section(found: Mapping[int, Found]) -> Section:
         for size, one in found.items()
     ]
     how = (
-        "CPU time of one thread (`time.thread_time`). A reply of the engine was recorded and is "
-        "given to every request, so no server and no network are in the way. What is compared runs "
-        "in turns, in rounds; the ratio is the median of the rounds' ratios, with quartiles. The "
-        "append is `insert_events` of events of the sample, the head remembered: checks, JSON, "
-        "compression where it saves units, request, reply. The bare client is handed the finished "
-        "item, so it does none of the coding; it has botocore's default `Config` apart from "
-        "`retries` (standard mode, as ours).\n\n"
-        "dynamo_es makes its client with botocore's parameter validation off, because its "
-        "requests are built and tested in one place"
-        f"{_user_agent_remark()}. That is where it saves the time that coding costs. The goal is "
-        "about the same request: same item, same condition. The other ratios are to a put of the "
-        "item without the condition, to a bare client whose validation is off too, and to a bare "
-        "client with all of our settings: what is left there is dynamo_es alone. Its parts are "
-        "what an append is faster by if it is spared them."
+        "CPU time of one thread (`time.thread_time`). Every request gets a recorded reply "
+        "of the engine, so neither a server nor a network takes part. The subjects run in "
+        "turn, in rounds; the ratio is the median of the rounds' ratios, with quartiles. "
+        "The append is `insert_events` of events of the sample, with the head remembered: "
+        "checks, JSON, compression where it saves units, request, reply. The bare client "
+        "gets the finished item, so it encodes nothing; it has botocore's default `Config` "
+        "apart from `retries` (standard mode, as in dynamo_es).\n\n"
+        "dynamo_es turns off botocore's parameter validation, because its requests are built "
+        f"and tested in one place{_user_agent_remark()}. This saves about the time that encoding "
+        "costs. The goal compares with the same request: same item, same condition. The other "
+        "ratios compare with a put of the item without the condition, with a bare client "
+        "without validation, and with a bare client that has all settings of dynamo_es, so that "
+        "the difference is dynamo_es alone. The time of a part is the time that an append saves "
+        "without it."
     )
     headers = [
         "events of the commit",
@@ -200,7 +200,7 @@ def section(found: Mapping[int, Found]) -> Section:
     ]
     goals = [
         Goal(
-            f"CPU of an append of {size}, in bare `put_item`s",
+            f"CPU of an append of {size}, relative to a bare `put_item`",
             one.samples.ratio(_OURS, _BARE).median,
             LIMIT,
         )
@@ -257,13 +257,12 @@ def _zlib_seconds(found: Found) -> float:
 def _remark(size: int, found: Found) -> str:
     samples = found.samples
     return (
-        f"An append of {size} takes {samples.excess(_OURS, _BARE) * 1e6:.0f} µs more than the bare "
-        f"`put_item`. JSON and zlib take "
-        f"{samples.excess(_OURS, _SPARED_CODING) * 1e6:.0f} µs in their place: the same append "
-        "that is handed JSON and compressed bytes made before is at "
-        f"{samples.ratio(_SPARED_CODING, _BARE)}. The bare client, too, is handed the finished "
-        f"item. Compressing, {_zlib_seconds(found) * 1e6:.0f} µs, turns {found.text_units} write "
-        f"units into {found.units}; spared that alone, the ratio is "
+        f"An append of {size} takes {samples.excess(_OURS, _BARE) * 1e6:.0f} µs more than the "
+        f"bare `put_item`. JSON and zlib take {samples.excess(_OURS, _SPARED_CODING) * 1e6:.0f} "
+        "µs of it: with JSON and compressed bytes made beforehand, the ratio of the append is "
+        f"{samples.ratio(_SPARED_CODING, _BARE)}. The bare client gets the finished item, too. "
+        f"Compression takes {_zlib_seconds(found) * 1e6:.0f} µs and saves write units, "
+        f"{found.units} instead of {found.text_units}; without compression alone, the ratio is "
         f"{samples.ratio(_SPARED_ZLIB, _BARE).median:.2f}."
     )
 

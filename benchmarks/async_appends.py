@@ -1,4 +1,4 @@
-"""Appends of one asynchronous process, 64 at once, over TLS to a server that takes 4 ms."""
+"""Measures 64 concurrent appends of an asynchronous process, over TLS to a slow server."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 64
 MILLISECONDS: Final = 4
 LEAST_RATE: Final = 2_500
-"""Goal: appends a second of CPU time."""
+"""Goal: the least number of appends per second of CPU time."""
 MOST_LATENCY: Final = 1.5
-"""Goal: the 99th percentile at half that load, in that of the server."""
+"""Goal: the greatest 99th percentile at half that load, as a multiple of the server's."""
 LOOPS: Final = ("asyncio", "uvloop")
 
 _ROOT: Final = Path(__file__).parents[1]
@@ -35,12 +35,12 @@ _ROOT: Final = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a client was measured to do.
+    """The work that a client did.
 
     Attributes:
-        appends: number of them.
-        seconds: that it took.
-        cpu: seconds of CPU time.
+        appends: number of appends.
+        seconds: elapsed time.
+        cpu: CPU time in seconds.
     """
 
     appends: int
@@ -49,18 +49,18 @@ class Load:
 
     @property
     def per_cpu_second(self) -> float:
-        """Appends a second of CPU time."""
+        """The number of appends per second of CPU time."""
         return self.appends / self.cpu
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """The measurements.
 
     Attributes:
-        loads: by client.
+        loads: the work of each client, by its name.
         latency: 99th percentile of an append at half the load, in seconds.
-        server: that of requests over bare connections, at the same rate.
+        server: 99th percentile of a request over bare connections at the same rate, in seconds.
     """
 
     loads: dict[str, Load]
@@ -69,7 +69,7 @@ class Found:
 
 
 def measure(scale: Scale) -> Found:
-    """Return the rates of CPU time, and the latency at half the load."""
+    """Measure the rates per CPU second, and the latency at half the load."""
     seconds = 4 * scale.thread_seconds
     with _server() as (endpoint, certificate):
         loads = {loop: _load(loop, endpoint, certificate, seconds) for loop in LOOPS}
@@ -82,11 +82,11 @@ def measure(scale: Scale) -> Found:
 
 
 def section(found: Found) -> Section:
-    """Return the table of clients, and the goals."""
+    """Return the section on asynchronous appends."""
     how = (
-        f"{AT_ONCE} appends at once, each of one typed event to a stream of its own, in one "
-        f"process, over TLS to a server that answers after {MILLISECONDS} ms. boto3 puts items of "
-        f"that size in {AT_ONCE} threads. Then appends begin at even distances at half the rate; "
+        f"One process runs {AT_ONCE} appends at once, each of one typed event to its own stream, "
+        f"over TLS to a server that answers after {MILLISECONDS} ms. boto3 puts items of that "
+        f"size in {AT_ONCE} threads. Then appends start at regular intervals, at half the rate; "
         "their 99th percentile is compared with that of requests over bare connections at the "
         "same rate."
     )
@@ -104,7 +104,9 @@ def section(found: Found) -> Section:
     ratio = found.latency / found.server
     goals = [
         Goal("asyncio: CPU of an append, in ms", 1e3 / cpu, 1e3 / LEAST_RATE, f"{cpu:,.0f} a s"),
-        Goal("asyncio: 99th percentile at half load, in the server's", ratio, MOST_LATENCY),
+        Goal(
+            "asyncio: 99th percentile at half load, relative to the server's", ratio, MOST_LATENCY
+        ),
     ]
     remarks = (
         f"At half load, 99 of 100 appends take at most {found.latency * 1e3:.1f} ms; requests over "
@@ -142,7 +144,7 @@ def _server() -> Iterator[tuple[str, str]]:
             text=True,
         ) as server:
             if server.stdin is None or server.stdout is None:
-                raise RuntimeError("the server has no pipes")
+                raise RuntimeError("The server has no pipes.")
             server.stdin.write(f"{json.dumps(plan)}\n")
             server.stdin.flush()
             yield f"https://127.0.0.1:{int(server.stdout.readline())}", str(certificate)
@@ -150,7 +152,7 @@ def _server() -> Iterator[tuple[str, str]]:
 
 
 def _run(program: str, certificate: str, *arguments: object) -> dict[str, Any]:
-    """Return what a program prints as JSON."""
+    """Run a program, and return the JSON that it prints."""
     done = subprocess.run(  # noqa: S603 - a program of this package
         [sys.executable, "-m", f"benchmarks.programs.{program}", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(_ROOT), "AWS_CA_BUNDLE": certificate},

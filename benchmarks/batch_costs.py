@@ -1,4 +1,4 @@
-"""What batches cost: appends to many streams, an import, the deletion of a long stream."""
+"""Measures the cost of batches: appends to many streams, an import, and a long deletion."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ EVENTS_PER_COMMIT: Final = 3
 LINES: Final = 2_000
 DOOMED: Final = 10_000
 LATENCY: Final = 0.004
-"""Seconds until a request is answered, where latency counts."""
+"""Time in seconds that each request takes where latency is measured."""
 _PAGE: Final = 3_500
-"""Commits of one event in a page of 1 MB."""
+"""Number of commits of one event in a page of 1 MB."""
 _PUTS: Final = 400
 _ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """The measurements.
 
     Attributes:
         streams: number of streams appended to.
         many: cost of appending to them in one call.
         alone: cost of the same appends, one by one.
-        append_cpu: CPU seconds of an append among many, and of a bare put of its item; by round.
-        import_cpu: CPU seconds of an event of an import, and of a bare put of its item; by round.
-        imported: number of events imported.
-        deletion: seconds to delete a stream.
-        doomed: number of its commits.
+        append_cpu: for each round, CPU seconds of an append among many and of a bare put.
+        import_cpu: for each round, CPU seconds of an imported event and of a bare put.
+        imported: number of imported events.
+        deletion: seconds that the deletion of a stream takes.
+        doomed: number of commits of that stream.
     """
 
     streams: int
@@ -72,12 +72,12 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale, doomed: int = DOOMED, rounds: int = _ROUNDS) -> Found:
-    """Return the costs; the CPU times with replies made here, so that no engine is in the way."""
+    """Measure the costs. For CPU times, this process makes up the replies instead of the engine."""
     streams = min(STREAMS, scale.history_events)
     config = replace(engine.config, report_capacity=False, endpoint_url=None)
     lines = [*_lines(Sample(), LINES)]
-    _import_cpu(config, lines)  # loads what an import needs
-    # As `dynamo-es import` does: the collector leaves alone what is loaded.
+    _import_cpu(config, lines)  # loads the modules of an import
+    # As in `dynamo-es import`, the garbage collector does not scan what is already loaded.
     gc.collect()
     gc.freeze()
     try:
@@ -97,7 +97,7 @@ def measure(engine: Engine, scale: Scale, doomed: int = DOOMED, rounds: int = _R
 
 
 def _append(engine: Engine, streams: int, *, at_once: bool) -> Cost:
-    """Return what it costs to begin streams, in one call or in one for each."""
+    """Return the cost of appends to new streams, in one call or in one for each."""
     meter, sample = ObserverMeter(), Sample()
     backend = DynamoBackend(engine.config, engine.connect(), meter.reports.append)
     appends = [*_appends(sample, streams, EVENTS_PER_COMMIT)]
@@ -117,7 +117,7 @@ def _appends(sample: Sample, streams: int, size: int) -> Iterator[StreamAppend]:
 
 
 def _lines(sample: Sample, events: int) -> Iterator[bytes]:
-    """Yield lines of a history, each of another stream than the one before."""
+    """Yield lines of a history, each of a different stream than the line before."""
     for event in sample.take(events):
         tenant, _, name = event.stream.partition("/")
         line = {"tenant": tenant, "category": "file", "stream": name, "type": event.name}
@@ -156,14 +156,14 @@ def _bare_put(config: DynamoConfig) -> float:
 
 
 def _cpu(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of some work, of all threads."""
+    """Return the CPU seconds of some work, in all threads."""
     begin = time.process_time()
     work()
     return time.process_time() - begin
 
 
 def _deletion(config: DynamoConfig, doomed: int) -> float:
-    """Return the seconds that the deletion of a stream of so many commits takes."""
+    """Return the seconds that the deletion of a stream with ``doomed`` commits takes."""
     stream = StreamId()
     client = _answered(make_client(config), _survey(stream, doomed), LATENCY)
     storage = DynamoBackend(config, client).storage
@@ -173,7 +173,7 @@ def _deletion(config: DynamoConfig, doomed: int) -> float:
 
 
 def _survey(stream: StreamId, commits: int) -> Iterator[bytes]:
-    """Yield the pages of a stream with commits of one event, from the newest down."""
+    """Yield the pages of a stream with commits of one event, newest first."""
     key = {"S": stream_key(tenant_prefix(""), stream)}
     for top in range(commits, 0, -_PAGE):
         items = [
@@ -194,7 +194,7 @@ def _survey(stream: StreamId, commits: int) -> Iterator[bytes]:
 def _answered(
     client: DynamoDBClient, pages: Iterable[bytes] = (), seconds: float = 0.0
 ) -> DynamoDBClient:
-    """Answer every request of a client after so many seconds: each write succeeds."""
+    """Let a client's requests be answered after ``seconds``, with success for each write."""
     following = iter(pages)
 
     def answer(request: Any, **_: Any) -> AWSResponse:
@@ -211,7 +211,7 @@ def _answered(
         headers["x-amz-crc32"] = str(crc32(body))
         return AWSResponse(request.url, 200, headers, _Raw(body))  # type: ignore[arg-type]
 
-    # A handler that returns a reply takes the place of the connection; the stubs do not know.
+    # If a handler returns a reply, botocore sends no request; the stubs do not know this.
     client.meta.events.register("before-send.dynamodb", answer)  # type: ignore[arg-type]
     return client
 
@@ -222,20 +222,21 @@ class _Raw(BytesIO):
 
 
 def section(found: Found) -> Section:
-    """Return the tables."""
+    """Return the section on batches."""
     appended, imported = (
         (median(ours for ours, _ in timed), median(ours / bare for ours, bare in timed))
         for timed in (found.append_cpu, found.import_cpu)
     )
     events = found.streams * EVENTS_PER_COMMIT
     how = (
-        f"`insert_many` (which `append_many` calls) begins {found.streams:,} streams with commits "
-        f"of {EVENTS_PER_COMMIT} events, in one call and then one by one. The CPU times are those "
-        "of all threads, with every request answered in the process, beside a bare `put_item` of "
-        "a commit of one event that is answered likewise: an append of one event among "
-        f"{_PUTS}, and an event of an import of {found.imported:,} lines, of which hardly two "
-        f"of a stream are next to each other. The stream to delete has {found.doomed:,} commits, "
-        f"and every request is answered after {LATENCY * 1000:g} ms."
+        f"`insert_many` (which `append_many` calls) appends commits of {EVENTS_PER_COMMIT} "
+        f"events to {found.streams:,} new streams, in one call and then one by one. CPU times "
+        "are those of all threads; the process answers every request itself. They are for an "
+        f"append of one event among {_PUTS}, and for an event of an import of {found.imported:,} "
+        "lines, in which neighbours are hardly ever of the same stream. They are compared with "
+        "a bare `put_item` of a commit with one event, answered in the same way. The stream to "
+        f"delete has {found.doomed:,} commits, and every request is answered after "
+        f"{LATENCY * 1000:g} ms."
     )
     costs = Table(
         ["append", "requests", "write units", "write units an event"],
@@ -264,12 +265,12 @@ def section(found: Found) -> Section:
             exact=True,
         ),
         Goal(
-            "write units of it, in those of the same appends alone",
+            "write units of an append to many streams, relative to the same appends one by one",
             found.many.write_units / found.alone.write_units,
             1.0,
             exact=True,
         ),
-        Goal("CPU of an append among many, in bare puts", appended[1], 0.45),
+        Goal("CPU of an append among many, relative to a bare put", appended[1], 0.45),
         Goal(
             "CPU of an event of an import, in µs",
             imported[0] * 1e6,
@@ -283,8 +284,8 @@ def section(found: Found) -> Section:
         ),
     ]
     remarks = (
-        "The floor of the CPU of an import is that of its requests, of which botocore's part is a "
-        "third: at the end of a history, few streams have lines left, and a request holds only as "
-        "many commits. The floor of the deletion is that of its requests, at four at a time: 0.4 s."
+        "An import takes at least the CPU of its requests, a third of it in botocore: at the "
+        "end of a history, few streams have lines left, and a request has at most one commit of "
+        "each. The deletion takes at least the time of its requests, four at a time: 0.4 s."
     )
     return Section("Batches", how, [costs, times], remarks, goals=goals)

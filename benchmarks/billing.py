@@ -1,7 +1,7 @@
-"""Counts what a client's writes are billed, refused ones too, from the requests that it sends.
+"""Counts the write units that AWS bills for a client's requests, including refused writes.
 
-The engine reports no units for a refused write. DynamoDB bills it as a write of the larger of two
-items: the one that was sent, and the one in its way.
+Engines report no units for a refused write. DynamoDB bills it as a write of the larger of two
+items: the one in the request, and the one in the table.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What was sent, and what the writes are billed.
+    """A number of requests, and the price of their writes.
 
     Attributes:
-        requests: of all kinds.
-        refused: writes that were refused.
-        write_units: of all writes.
+        requests: number of requests of all kinds.
+        refused: number of writes that were refused.
+        write_units: billed units of all writes.
     """
 
     requests: int = 0
@@ -45,10 +45,10 @@ class Bill:
 
 
 class Billing:
-    """Watches a client that sends puts and transactions of puts.
+    """Counts the requests of a client that sends puts and transactions of puts.
 
     Args:
-        client: of boto3, for DynamoDB; all its requests go through its events. None: see `lean`.
+        client: client of boto3 for DynamoDB, counted by its events; None to use only `lean`.
     """
 
     def __init__(self, client: DynamoDBClient | None) -> None:
@@ -68,7 +68,7 @@ class Billing:
         return bill
 
     def lean(self, client: LeanClient) -> LeanClient:
-        """Watch a client of the lean transport too; it has none of boto3's events for that."""
+        """Count the requests of a client of the lean transport, which lacks boto3's events."""
         send = client._call  # noqa: SLF001 - there is no public way
 
         def call(operation: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a boundary's appends and reads cost by its length, beside a relational DCB."""
+"""Measures the cost of a boundary's appends and reads by its length, and a relational DCB's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 EVENTS_PER_COMMIT: Final = 10
 SNAPSHOT_EVERY: Final = 100
 _LONG: Final = 5_000
-"""Events from which on a read of the whole boundary is timed once."""
+"""Number of events from which a read of the whole boundary is timed only once."""
 _CREATED: Final = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
 _ABOUT: Final = Query(tags=[Tag.of_text(ASKED)])
 _INDEX_BATCH: Final = 20_000
@@ -51,11 +51,11 @@ _A_BATCH: Final = 25
 
 
 class Row(NamedTuple):
-    """An operation at one length.
+    """The measurement of an operation at one length.
 
     Attributes:
-        cost: its cost.
-        ms: CPU time of the client in milliseconds, the median.
+        cost: its requests and units.
+        ms: median CPU time of the client, in milliseconds.
     """
 
     cost: Cost
@@ -63,25 +63,25 @@ class Row(NamedTuple):
 
     @property
     def dollars(self) -> float:
-        """Price of a million of them."""
+        """The price of a million such operations."""
         return 1e6 * (self.cost.write_units * WRITE_DOLLARS + self.cost.read_units * READ_DOLLARS)
 
     def cells(self) -> list[str]:
-        """Return the cells of the row."""
+        """Return the text of the row's cells."""
         return [str(self.cost), f"{self.ms:.1f}", f"{self.dollars:,.2f}"]
 
 
 @dataclass(frozen=True, slots=True)
 class AtLength:
-    """What was found at one length.
+    """The measurements at one length.
 
     Attributes:
         append: an append under a condition, by a process that has read the boundary.
         warm: a read by that process.
         cold: a read by a new process.
-        indexed: the same, with the tag index.
+        indexed: a read by a new process, with the tag index.
         decided: a decision on all events by a new process.
-        with_state: the same, from a saved state.
+        with_state: a decision on all events by a new process, from a saved state.
     """
 
     append: Row
@@ -104,12 +104,12 @@ OPERATIONS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was measured.
+    """The measurements.
 
     Attributes:
-        ours: by the length of the boundary.
+        ours: those of dynamo_es, by length of the boundary.
         rival: times of an append and of a read of the relational DCB, by length.
-        remark: what is to be said of it.
+        remark: text about the relational DCB.
     """
 
     ours: Mapping[int, AtLength]
@@ -136,7 +136,7 @@ class Count(Snapshot):
 
 
 class CountOf(DecisionModel):
-    """Depends on all events, such as the next number of an invoice."""
+    """Depends on all events, as the next invoice number does."""
 
     def __init__(self) -> None:
         self.query = Query(types=[Enrolled])
@@ -147,11 +147,11 @@ class CountOf(DecisionModel):
         self.number += 1
 
     def __snapshot__(self) -> Count:
-        """Return the number."""
+        """Return the count."""
         return Count(number=self.number)
 
     def __restore__(self, state: Count) -> None:
-        """Take over a number."""
+        """Set the count."""
         self.number = state.number
 
 
@@ -178,12 +178,12 @@ class _Boundary:
         self.writer = self.process()
 
     def process(self, *, tag_index: bool = False) -> DynamoBackend:
-        """Return a process that has read nothing."""
+        """Return a backend that has read nothing, as in a new process."""
         config = replace(self._config, tag_index=tag_index)
         return DynamoBackend(config, self._client, self.meter.reports.append)
 
     def events(self, number: int) -> list[RawEvent]:
-        """Return the next events."""
+        """Return the next events of the workload."""
         numbers = range(self.length, self.length + number)
         return [
             RawEvent(uuid4(), self.stream, _CREATED, NAME, data_of(each), {"$tags": tags_of(each)})
@@ -199,17 +199,17 @@ class _Boundary:
         self.length += number
 
     def grow(self, length: int) -> None:
-        """Bring the boundary to a length: the events that are asked for in commits of their own."""
+        """Append events up to a length; those that are read later get their own commits."""
         while self.length < min(length, MATCHING):
             self.append(1)
         if self.length < length:
             self._fill(length)
 
     def _fill(self, length: int) -> None:
-        """Put commits as appends write them, many a request, and the last one by an append."""
+        """Put the commits that appends would write, many per request; append the last one."""
         head = self.writer.storage.head(self.stream)
         if head is None:
-            raise RuntimeError("the boundary has no events")
+            raise RuntimeError("The boundary has no events.")
         table = self._config.events_table
         while length - self.length > EVENTS_PER_COMMIT:
             puts: list[Any] = []
@@ -229,7 +229,7 @@ class _Boundary:
         self.append(length - self.length)
 
     def timed(self, work: Callable[[], object], rounds: int) -> Row:
-        """Return the cost of the last round, and the median of the times."""
+        """Return the cost of the last round, and the median CPU time."""
         times = []
         for _ in range(rounds):
             self.meter.take()
@@ -243,10 +243,10 @@ def measure(engine: Engine, lengths: Sequence[int], rounds: int, *, installs: bo
     """Measure at each length.
 
     Args:
-        engine: where the boundary is.
-        lengths: in events, growing.
-        rounds: of what is timed.
-        installs: whether the relational DCB is installed and run.
+        engine: engine that stores the boundary.
+        lengths: numbers of events, in ascending order.
+        rounds: number of rounds of each timed operation.
+        installs: whether to install and run the relational DCB.
     """
     boundary = _Boundary(engine)
     ours = {}
@@ -263,11 +263,12 @@ def measure(engine: Engine, lengths: Sequence[int], rounds: int, *, installs: bo
 
 
 _ABOUT_RIVAL: Final = (
-    "The relational DCB is that of the library `eventsourcing`, which has one for PostgreSQL and "
-    "none for SQLite, on a server of Debian's package on this machine, with its defaults, over a "
-    "socket. It locks the table for each append and looks for matching events in an index of tags, "
-    "so its times do not depend on the length. Its time is elapsed time, the server's included; "
-    "an append waits for the disk. Request times of DynamoDB are not in our CPU times."
+    "The relational DCB is that of the library `eventsourcing`, which supports PostgreSQL but "
+    "not SQLite. The server is Debian's package with its defaults, on this machine, over a "
+    "socket. It locks the table for each append and searches an index of tags for matching "
+    "events, so its times do not depend on the length. Its times are elapsed times, including "
+    "the server's; an append waits for the disk. The CPU times of dynamo_es do not include the "
+    "request times of DynamoDB."
 )
 
 
@@ -288,7 +289,7 @@ def _at(boundary: _Boundary, length: int, rounds: int) -> AtLength:
     indexed = boundary.timed(lambda: read(boundary.process(tag_index=True)), rounds)
     append = boundary.timed(lambda: boundary.append(1, _ABOUT, boundary.length), rounds)
     decided = boundary.timed(lambda: _decide(boundary, None), few)
-    _decide(boundary, 1)  # a state as of here
+    _decide(boundary, 1)  # saves a state at this length
     return AtLength(
         append, warm, cold, indexed, decided, boundary.timed(lambda: _with_state(boundary), rounds)
     )
@@ -305,7 +306,7 @@ def _with_state(boundary: _Boundary) -> None:
 
 
 def section(found: Found) -> Section:
-    """Return the tables."""
+    """Return the section on boundaries."""
     lengths = list(found.ours)
     rows = [
         [OPERATIONS[operation], f"{length:,}", *getattr(found.ours[length], operation).cells()]
@@ -323,15 +324,15 @@ def section(found: Found) -> Section:
     if found.rival:
         tables.append(_beside(found))
     how = (
-        f"One boundary that grows: its first {MATCHING} events are about the course that is asked "
-        "for, in commits of their own; the others are about a hundred other courses, in commits of "
+        f"One boundary grows. Its first {MATCHING} events are about the course that is read, "
+        "each in its own commit; the others are about a hundred other courses, in commits of "
         f"{EVENTS_PER_COMMIT}. Each event has two tags and is smaller than 300 bytes. An append "
         "of one event is refused if an unseen event is about the course. A read returns the "
-        f"{MATCHING} events. A warm process has read the boundary; it remembers 8 MB of events. A "
-        "new one has not. The tag index has all events but those of the last appends. A decision "
-        "reads, decides and appends; its model depends on every event, so the tag index does not "
-        f"help, but a saved state does (`snapshot_every={SNAPSHOT_EVERY}`). Prices are on-demand "
-        "prices of us-east-1."
+        f"{MATCHING} events. A warm process has read the boundary, and remembers 8 MB of events; "
+        "a new one has not. The tag index has all events but those of the last appends. A "
+        "decision reads, decides and appends. Its model depends on every event, so the tag "
+        f"index does not help, but a saved state does (`snapshot_every={SNAPSHOT_EVERY}`). "
+        "Prices are the on-demand prices of us-east-1."
     )
     remarks = (
         "The first read of a new process without the index grows with the boundary, and so does "
@@ -398,6 +399,6 @@ def _goals(found: Found) -> list[Goal]:
 
 
 _REMEMBERED: Final = 10_000
-"""Most events that a process surely remembers."""
+"""Number of events that a process remembers in any case."""
 _INDEXED_UNITS: Final = 10
-"""Half a unit for each of ten commits, and the checkpoint, two pages and the tail."""
+"""Read units: half a unit for each of ten commits, plus the checkpoint, two pages and the tail."""

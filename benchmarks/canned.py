@@ -1,6 +1,6 @@
-"""Recorded replies given over real sockets and TLS, by a server in a process of its own.
+"""Serves recorded replies over real sockets and TLS, from a separate process.
 
-What a client spends on HTTP and TLS is then in its CPU time, and what the server spends is not.
+So the CPU time of this process includes the client's HTTP and TLS, but not the server's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmarks.replaying import Reply
 
 CA_BUNDLE: Final = "AWS_CA_BUNDLE"
-"""The environment variable by which the clients of this process learn of the certificate."""
+"""Environment variable with the certificate that the clients of this process trust."""
 
 _ADDRESS: Final = "127.0.0.1"
 _ROOT: Final = Path(__file__).parents[1]
@@ -37,9 +37,9 @@ _ROOT: Final = Path(__file__).parents[1]
 
 @contextmanager
 def canned(*ports: Sequence[Reply]) -> Iterator[list[str]]:
-    """Start a server and return an endpoint for each of the sequences of replies.
+    """Start a server; yield an endpoint for each sequence of replies, which it repeats.
 
-    Within the context, clients that are made trust the server: `CA_BUNDLE` is set.
+    Clients that are created within the context trust the server, because `CA_BUNDLE` is set.
     """
     with TemporaryDirectory() as folder, ExitStack() as closing:
         certificate, key = certify(Path(folder))
@@ -54,7 +54,7 @@ def canned(*ports: Sequence[Reply]) -> Iterator[list[str]]:
 
 
 def _server() -> subprocess.Popen[str]:
-    # It ends when its standard input is closed: at the end of the context.
+    # It ends when its standard input is closed, at the end of the context.
     return subprocess.Popen(
         [sys.executable, "-m", "benchmarks.programs.canned_server"],
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
@@ -65,9 +65,9 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _ask(server: subprocess.Popen[str], line: str) -> str:
-    """Send a line to a program, and return the first line of its output."""
+    """Send a line to the server, and return the first line of its output."""
     if server.stdin is None or server.stdout is None:
-        raise RuntimeError("the server has no pipes")
+        raise RuntimeError("The server has no pipes.")
     server.stdin.write(f"{line}\n")
     server.stdin.flush()
     return server.stdout.readline()
@@ -87,7 +87,7 @@ def _trusting(certificate: Path) -> Iterator[None]:
 
 
 def as_sent(reply: Reply) -> dict[str, Any]:
-    """Return a reply with the headers of DynamoDB: an engine may leave out what it likes."""
+    """Return a reply with all headers of DynamoDB, because engines leave some out."""
     headers = {
         "Server": "Server",
         "Date": f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S} GMT",
@@ -105,7 +105,7 @@ def as_sent(reply: Reply) -> dict[str, Any]:
 
 
 def certify(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate that signs itself, and its key."""
+    """Write a self-signed certificate and its key; return the paths of both."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _ADDRESS)])
     now = datetime.now(UTC)

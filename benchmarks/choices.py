@@ -1,4 +1,4 @@
-"""What the choices in the configuration save: eventually consistent loads, and compression."""
+"""Measures what configuration saves: eventually consistent loads, and compression."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ COMPRESSIONS: Final[tuple[Compression, ...]] = ("units", "always")
 
 
 class Found(NamedTuple):
-    """What was measured.
+    """The measurements.
 
     Attributes:
-        dollars: price of a million events with ten loads an append, by whether the loads are
+        dollars: price of a million events with ten loads for each append, by whether the loads are
             consistent.
-        sizes: bytes and write units an event, by compression and events of a commit.
+        sizes: bytes and write units per event, by compression and number of events in a commit.
     """
 
     dollars: Mapping[bool, float]
@@ -41,12 +41,12 @@ class Found(NamedTuple):
 
 
 def measure(engine: Engine, appends: int, history: Path | None = None) -> Found:
-    """Return what both choices save.
+    """Measure what both settings save.
 
     Args:
-        engine: where the priced appends and loads run.
-        appends: appends from which the price of a million events is derived.
-        history: the events whose size is computed; None: those that come with the package.
+        engine: engine of the priced appends and loads.
+        appends: number of appends from which the price of a million events is derived.
+        history: file of the events whose size is computed; None for the sample of the package.
     """
     dollars = {consistent: _price(engine, appends, consistent) for consistent in (True, False)}
     sizes = {
@@ -76,7 +76,7 @@ def _price(engine: Engine, appends: int, consistent: bool) -> float:  # noqa: FB
 
 
 def _size(sample: Sample, compression: Compression, size: int) -> tuple[float, float]:
-    """Return bytes and write units an event of a history, in commits of up to so many."""
+    """Return bytes and write units per event of a history, in commits of up to ``size`` events."""
     total, units = 0, 0
     for name, commits in sample.commits(size, len(sample)).items():
         stream = stream_id(name)
@@ -87,7 +87,7 @@ def _size(sample: Sample, compression: Compression, size: int) -> tuple[float, f
 
 
 def section(found: Found) -> Section:
-    """Return the tables of both choices."""
+    """Return the section on both settings."""
     loads = Table(
         ["loads", "a million events, in $"],
         [
@@ -103,15 +103,15 @@ def section(found: Found) -> Section:
         ],
     )
     how = (
-        "The price is that of a million events in commits of 3, and of ten loads from a snapshot "
-        "after each append, as in the table of reads; without the snapshots and storage. Bytes are "
-        "those of the items of a whole history, by DynamoDB's rules."
+        "The price is that of a million events in commits of 3, and of ten loads from a "
+        "snapshot after each append, as in the table of reads, but without the snapshots and "
+        "storage. Bytes are those of the items of a whole history, by DynamoDB's rules."
     )
     saved = {
         size: found.sizes["always", size][0] / found.sizes["units", size][0] for size in (3, 10)
     }
     return Section(
-        "What the choices in the configuration save",
+        "What configuration saves",
         how,
         [loads, bytes_an_event],
         f'`compression="always"` stores {saved[3]:.0%} of the bytes in commits of up to 3, and '
@@ -122,6 +122,10 @@ def section(found: Found) -> Section:
                 found.dollars[False],
                 PRICE_LIMIT,
             ),
-            Goal("bytes of a history, always compressed, in part of the other way", saved[3], 0.75),
+            Goal(
+                "bytes of a history with compression always, relative to the default",
+                saved[3],
+                0.75,
+            ),
         ],
     )

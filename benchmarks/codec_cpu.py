@@ -1,4 +1,4 @@
-"""CPU time of coding alone: events to an item and back."""
+"""Measures the CPU time of encoding events into an item, and of decoding it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _deserialize = TypeDeserializer().deserialize
 
 
 def measure(scale: Scale) -> dict[int, Samples]:
-    """Return CPU times by events of a commit."""
+    """Return CPU times by number of events in a commit."""
     return {size: _measure(size, scale) for size in COMMIT_SIZES}
 
 
@@ -67,7 +67,7 @@ def _measure(size: int, scale: Scale) -> Samples:
 
 
 def section(found: Mapping[int, Samples]) -> Section:
-    """Return the table of coding."""
+    """Return the section on encoding and decoding."""
     rows = [
         [text, *(f"{one.seconds(step) * 1e6 / size:.1f}" for size, one in found.items())]
         for step, text in _STEPS.items()
@@ -80,9 +80,9 @@ def section(found: Mapping[int, Samples]) -> Section:
         )
     ]
     how = (
-        "µs of CPU per event, by events of the commit; medians of rounds, no client involved; the "
-        "last two rows are ratios, of neighbours. "
-        "Compression sets in where it saves a write unit, here above some five events."
+        "µs of CPU per event, by number of events in the commit: medians of rounds, without a "
+        "client. The last two rows are ratios of neighbours. Compression begins where it saves "
+        "a write unit, here above about five events."
     )
     headers = ["step", *(f"{size} a commit" if size > 1 else "1" for size in found)]
     return Section("Client CPU: coding", how, [Table(headers, rows)])

@@ -1,4 +1,4 @@
-"""Cold start: a fresh process, from its first line to an append, beside one of bare boto3."""
+"""Measures the cold start of a process up to its first append, against bare boto3."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Start:
     """One start of a process.
 
     Attributes:
-        seconds: from its first line until it was ready.
-        cpu_seconds: CPU time of that.
-        peak_kilobytes: resident memory, at its most.
+        seconds: time from its first line until it was ready.
+        cpu_seconds: CPU time in that time.
+        peak_kilobytes: greatest resident memory.
     """
 
     seconds: float
@@ -42,13 +42,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """The measurements.
 
     Attributes:
         ours: starts of dynamo_es.
-        bare: starts of bare boto3, each after one of ours.
-        import_seconds: of ``import dynamo_es`` alone.
-        imported: modules that it loads beyond the standard library's and its own.
+        bare: starts of bare boto3, each right after one of ``ours``.
+        import_seconds: times of ``import dynamo_es`` alone.
+        imported: packages that the import loads, apart from the standard library and dynamo_es.
     """
 
     ours: Sequence[Start]
@@ -58,10 +58,10 @@ class Found:
 
 
 def measure(runs: int) -> Found:
-    """Start both kinds of process alternately, so many times."""
+    """Start both kinds of process alternately, ``runs`` times each."""
     ours, bare = [], []
     with TemporaryDirectory() as cache:
-        # The first of each leaves its bytecode there, whatever was compiled before.
+        # The first start of each kind writes the bytecode to the new cache, and does not count.
         start(_OURS, cache)
         start(_BARE, cache)
         for _ in range(runs):
@@ -79,20 +79,20 @@ def measure(runs: int) -> Found:
 def start(
     module: str, cache: str, *arguments: str, variables: Mapping[str, str] | None = None
 ) -> Start:
-    """Run a program that reports on its start.
+    """Run a program that reports on its start, and return the report.
 
     Args:
-        module: the program.
+        module: name of the program's module.
         cache: folder of the bytecode.
-        arguments: of the program.
-        variables: of its environment, besides credentials.
+        arguments: arguments of the program.
+        variables: environment variables in addition to credentials.
     """
     ran = _python(cache, "-m", module, *arguments, variables=variables)
     return Start(**json.loads(ran.stdout))
 
 
 def _import_times(cache: str) -> dict[str, float]:
-    """Return seconds by module, what each of them imports included."""
+    """Return the import time of each module in seconds, including its own imports."""
     times = {}
     for line in _python(cache, "-X", "importtime", "-c", "import dynamo_es").stderr.splitlines():
         fields = line.removeprefix("import time:").split("|")
@@ -124,7 +124,7 @@ def _python(
 
 
 def section(found: Found) -> Section:
-    """Return the table of starts."""
+    """Return the section on cold starts."""
     pairs = list(zip(found.ours, found.bare, strict=True))
     cpu = Ratio.of([one.cpu_seconds / two.cpu_seconds for one, two in pairs])
     wall = Ratio.of([one.seconds / two.seconds for one, two in pairs])
@@ -136,12 +136,13 @@ def section(found: Found) -> Section:
         ["`import dynamo_es`, ms", f"{median(found.import_seconds) * 1000:.0f}", NOTHING, NOTHING],
     ]
     how = (
-        "Fresh processes, the two kinds alternately, their bytecode compiled before; medians, and "
-        "the median of the ratios of pairs with quartiles. dynamo_es: from the first line of the "
-        "program until a backend and its client are made and a first append was sent and "
-        "answered, by a replay in the same process. Bare: boto3, pydantic and tenacity imported "
-        "and a client made, nothing sent. The interpreter's own start is in neither. `import "
-        "dynamo_es` is by `python -X importtime`, the standard library's modules included."
+        "New processes of both kinds start alternately, with compiled bytecode. The figures are "
+        "medians, and the median of the ratios of pairs with quartiles. dynamo_es: the time "
+        "from the first line of the program until a backend and its client exist and a replay "
+        "in the same process has answered a first append. Bare: boto3, pydantic and tenacity "
+        "are imported and a client is created, but nothing is sent. Neither includes the start "
+        "of the interpreter. `import dynamo_es` is measured by `python -X importtime`, and "
+        "includes modules of the standard library."
     )
     loads = ", ".join(sorted(found.imported)) or "neither boto3 nor pydantic nor moto"
     return Section(
@@ -150,10 +151,10 @@ def section(found: Found) -> Section:
         [Table(["", "dynamo_es", "bare boto3", "ratio (goal: 1.25)"], rows)],
         f"`import dynamo_es` loads {loads}.",
         goals=[
-            Goal("cold start, ms of CPU, in bare ones", cpu.median, LIMIT),
-            Goal("cold start, ms, in bare ones", wall.median, LIMIT),
+            Goal("cold start, CPU relative to bare boto3", cpu.median, LIMIT),
+            Goal("cold start, time relative to bare boto3", wall.median, LIMIT),
             Goal(
-                "packages of AWS loaded by `import dynamo_es`",
+                "AWS packages that `import dynamo_es` loads",
                 len(found.imported),
                 0,
                 str(len(found.imported)),

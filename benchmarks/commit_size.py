@@ -1,4 +1,4 @@
-"""Units per event by the number of events in a commit."""
+"""Measures the write units per event by the number of events in a commit."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OfSize:
-    """What was found for commits of one size.
+    """The measurements for one size of commits.
 
     Attributes:
-        price: what `append_cost` says beforehand.
-        write_units: as the engine reports them.
-        textbook_units: of the same events, one item each, in a transaction with the stream's
-            version; None where one transaction does not carry them.
+        price: the cost that `append_cost` predicts.
+        write_units: units that the engine reports.
+        textbook_units: units of the same events with an item each, in a transaction with the
+            stream's version; None if they do not fit into one transaction.
     """
 
     price: AppendCost
@@ -35,7 +35,7 @@ class OfSize:
 
 
 def measure(engine: Engine, sizes: Sequence[int]) -> dict[int, OfSize]:
-    """Return costs by events of a commit."""
+    """Return the measurements by number of events in a commit."""
     ours = Ours(engine.config, engine.connect())
     textbook = Textbook(engine.connect(), engine.layout_table())
     found = {}
@@ -53,7 +53,7 @@ def measure(engine: Engine, sizes: Sequence[int]) -> dict[int, OfSize]:
 
 
 def section(found: Mapping[int, OfSize]) -> Section:
-    """Return the table of commits."""
+    """Return the section on the size of commits."""
     rows = [
         [
             f"{size:,}",
@@ -65,10 +65,9 @@ def section(found: Mapping[int, OfSize]) -> Section:
         for size, one in found.items()
     ]
     how = (
-        "One append of so many events of the sample to a new stream. Bytes are the item's, by "
-        "DynamoDB's rules; units are as the engine reports them. Beside it the textbook layout "
-        "(one item per event and one for the stream's version, in a transaction), which carries "
-        "at most 99 events."
+        "Each row is one append to a new stream. Bytes are those of the item, by DynamoDB's "
+        "rules; the engine reports the units. For comparison, the textbook layout (one item per "
+        "event and one for the stream's version, in a transaction) takes at most 99 events."
     )
     headers = [
         "events",

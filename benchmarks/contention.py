@@ -1,4 +1,4 @@
-"""How many appends a second one boundary takes, alone and from many writers, and at what price."""
+"""Measures the rate and price of appends to one boundary, from one writer and from many."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.lean.client import LeanClient
 
 LATENCY: Final = offered_load.LATENCY
-"""Seconds that each request takes at least."""
+"""Least time in seconds of each request."""
 PROCESSES: Final = 4
 WRITERS: Final = 16
-"""Of each process."""
+"""Number of writers in each process."""
 RATES: Final = {25: 1.15, 100: 2.0}
-"""Decisions a second by independent processes, and the goal in write units an append."""
+"""By decisions a second of independent processes, the goal in write units per append."""
 ALONE_GOAL: Final = 150.0
 GROUPED_GOAL: Final = 1_500.0
 GROUPED_UNITS_GOAL: Final = 0.4
 _WARM_UP: Final = 0.5
 _ENOUGH: Final = 1_000
-"""Appends from which on their units say something exact: with fewer, chance decides."""
+"""Number of appends from which their write units are exact enough to judge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What writers of one boundary did.
+    """The work that the writers of one boundary did.
 
     Attributes:
-        appends: that were stored.
-        seconds: of the measurement.
-        cpu: seconds of CPU of all processes.
-        bill: of all requests.
-        within: seconds of that CPU within the time of the requests.
+        appends: number of stored appends.
+        seconds: elapsed time.
+        cpu: CPU seconds of all processes.
+        bill: the price of all requests.
+        within: those of the CPU seconds that were used while requests took their time.
     """
 
     appends: int
@@ -63,30 +63,30 @@ class Rate:
 
     @property
     def a_second(self) -> float:
-        """Appends a second."""
+        """The number of appends per second."""
         return self.appends / self.seconds
 
     @property
     def by_parts(self) -> float:
-        """Appends a second of one writer, from its requests and the CPU between them."""
+        """The rate of one writer, from the time of its requests and the CPU between them."""
         return self.appends / (self.bill.requests * LATENCY + self.cpu - self.within)
 
     @property
     def write_units(self) -> float:
-        """Write units of an append."""
+        """The write units per append."""
         return self.bill.write_units / self.appends
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was measured.
+    """The measurements.
 
     Attributes:
-        alone: one writer, of each round.
-        lean: one writer whose requests travel by the lean transport; None: not measured.
-        grouped: many writers in several processes that group, of each round.
-        apart: as many that do not group; None: not measured.
-        loads: by decisions a second.
+        alone: rounds of one writer.
+        lean: one writer with the lean transport; None if not measured.
+        grouped: rounds of many writers in several processes, with ``group=True``.
+        apart: as many writers without ``group``; None if not measured.
+        loads: independent processes, by decisions per second.
     """
 
     alone: Sequence[Rate]
@@ -98,16 +98,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the writers of one process do.
+    """The work for the writers of one process.
 
     Attributes:
-        config: where.
+        config: configuration of the store.
         boundary: name of the boundary.
-        writers: threads.
-        seconds: how long.
-        group: whether they group.
-        starts_at: when, by the wall clock.
-        lean: whether requests travel by the lean transport.
+        writers: number of threads.
+        seconds: time for which they write.
+        group: whether they append with ``group=True``.
+        starts_at: time to start at, as a Unix timestamp.
+        lean: whether to use the lean transport.
     """
 
     config: DynamoConfig
@@ -120,7 +120,7 @@ class Task:
 
 
 def measure(engine: Engine, scale: Scale) -> Found:
-    """Measure one boundary: one writer, many in groups, many apart, and independent processes."""
+    """Measure one writer, many in groups, many apart, and independent processes."""
     seconds, rounds = scale.contention_seconds, scale.contention_rounds
     alone = _rounds(lambda: _alone(engine, seconds), rounds, ALONE_GOAL)
     lean = None if engine.endpoint_url is None else _alone(engine, seconds, lean=True)
@@ -131,7 +131,7 @@ def measure(engine: Engine, scale: Scale) -> Found:
 
 
 def _rounds(run: Callable[[], Rate], most: int, goal: float) -> list[Rate]:
-    """Run rounds until one is fast enough: other work on the machine slows some."""
+    """Run rounds until one meets the goal, because other work on the machine slows some."""
     rates: list[Rate] = []
     while len(rates) < most and all(rate.a_second < goal for rate in rates):
         rates.append(run())
@@ -147,7 +147,7 @@ def _crowd(engine: Engine, seconds: float, *, group: bool) -> Rate:
     name = f"crowd {uuid4()}"
     task = Task(engine.config, name, WRITERS, seconds, group, time.time() + _WARM_UP)
     executor: Executor
-    if engine.endpoint_url is None:  # an emulator in this process: its threads stand in
+    if engine.endpoint_url is None:  # the emulator is in this process, so threads replace processes
         executor = ThreadPoolExecutor(PROCESSES)
         clients: list[DynamoDBClient | None] = [engine.connect() for _ in range(PROCESSES)]
     else:
@@ -164,12 +164,12 @@ def _crowd(engine: Engine, seconds: float, *, group: bool) -> Rate:
 
 
 def _ready(_: int) -> None:
-    """Keep a worker busy until all have begun."""
+    """Keep a worker busy until all workers have started."""
     time.sleep(_WARM_UP)
 
 
 def write(task: Task, client: DynamoDBClient | None = None) -> Rate:
-    """Let the writers of one process append, each about things of its own."""
+    """Let the writers of one process append, each with its own tags."""
     if task.lean:
         billing = Billing(None)
         client = cast("DynamoDBClient", billing.lean(_lean_client(task.config)))
@@ -179,7 +179,7 @@ def write(task: Task, client: DynamoDBClient | None = None) -> Rate:
     distance = Distance(client, LATENCY)
     backend = DynamoBackend(replace(task.config, report_capacity=False), client=client)
     process = _Process(backend, task.boundary, group=task.group)
-    process.append()  # it connects
+    process.append()  # opens the connection
     time.sleep(max(task.starts_at - time.time(), 0.0))
     billing.take()
     distance.cpu = 0.0
@@ -207,13 +207,13 @@ def _lean_client(config: DynamoConfig) -> LeanClient:
     terms = terms_of(config)
     if terms is None:
         raise RuntimeError(
-            "The lean transport does not serve here: see its messages at debug level."
+            "The lean transport does not work here: its messages at level DEBUG say why."
         )
     return LeanClient(terms, config)
 
 
 class SeatTaken(Event):
-    """An event that is about a thing of its own."""
+    """An event whose tag no other event has."""
 
     __event_name__ = "benchmarks.seat_taken"
 
@@ -222,7 +222,7 @@ class SeatTaken(Event):
 
 
 class _Process:
-    """Appends to a boundary, unless an event that it has not seen is about the same seat."""
+    """Appends to a boundary unless an event that it has not seen has the same tag."""
 
     def __init__(self, backend: DynamoBackend, boundary: str, *, group: bool) -> None:
         self._boundary = backend.boundary(boundary, group=group)
@@ -240,22 +240,22 @@ class _Process:
 
 
 def section(found: Found) -> Section:
-    """Return the tables."""
+    """Return the section on many writers."""
     ms = LATENCY * 1000
     crowd = PROCESSES * WRITERS
     how = (
-        f"Writers append events to one boundary, each under a condition of its own: a tag that no "
-        f"other event has. Each request takes {ms:g} ms at least; half of them pass before the "
-        "engine gets it. First one writer appends after itself, then "
-        f"{crowd} at once, in {PROCESSES} processes of {WRITERS} threads: apart, and in groups "
-        "(`group=True`). Write units are those of DynamoDB's rules, counted from the requests: a "
-        "refused put is billed, too. The rate of one writer by its parts is that of the time of "
-        "its requests and of the CPU that it used between them: what a quiet machine shows at "
-        "least. The engine and all writers share the cores of this machine.\n\n"
-        f"Then {offered_load.PROCESSES} processes that know nothing of each other decide, at "
-        "random times of one stretch: each reads what is new, and appends. They run in a time of "
-        f"their own, in which each request takes {ms:g} ms, so these figures do not depend on the "
-        "machine."
+        "Writers append events to one boundary, each under its own condition: a tag that no "
+        f"other event has. Each request takes at least {ms:g} ms; half of it passes before "
+        f"the engine gets the request. First one writer appends alone, then {crowd} at once, "
+        f"in {PROCESSES} processes of {WRITERS} threads: independently, and in groups "
+        "(`group=True`). Write units follow DynamoDB's rules and are counted from the "
+        "requests: a refused put is billed, too. The rate of one writer by its parts is "
+        "computed from the time of its requests and the CPU time between them: an idle "
+        "machine reaches at least this rate. The engine and all writers share the cores of "
+        "this machine.\n\n"
+        f"Then {offered_load.PROCESSES} independent processes decide at random times: each reads "
+        "the new events, and appends. They run in simulated time, in which each request takes "
+        f"{ms:g} ms, so these figures do not depend on the machine."
     )
     return Section(
         "One boundary, many writers", how, [_rates(found), _loads(found)], goals=_goals(found)
@@ -263,7 +263,7 @@ def section(found: Found) -> Section:
 
 
 def _best(rates: Sequence[Rate]) -> Rate:
-    """Return the fastest round: other work on the machine only slows the others."""
+    """Return the fastest round, because other work on the machine slows the rest."""
     return max(rates, key=lambda rate: rate.a_second)
 
 

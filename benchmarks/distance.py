@@ -1,4 +1,4 @@
-"""Makes an engine on this machine as far away as DynamoDB is."""
+"""Adds the latency of DynamoDB to an engine on this machine."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 class Distance:
-    """Stands in for a client's connections: each request takes a time, or longer.
+    """Replaces a client's connections and delays each request.
 
-    Half of the time passes before the engine gets the request, as on a way there and back.
+    Half of the delay passes before the engine gets the request, as on a real network.
 
     Args:
-        client: of boto3, or that of the lean transport.
-        seconds: of each request.
+        client: client of boto3 or of the lean transport.
+        seconds: least time that each request takes.
 
     Attributes:
-        cpu: seconds of CPU that one writer's requests took within their time.
+        cpu: CPU seconds used while requests were under way, for a single writer.
     """
 
     def __init__(self, client: Any, seconds: float) -> None:
@@ -27,7 +27,7 @@ class Distance:
         self.cpu = 0.0
 
     def send(self, request: Any) -> Any:
-        """Send a request, and wait with its reply."""
+        """Send a request, and return its reply after the delay."""
         began, cpu = time.perf_counter(), time.thread_time()
         time.sleep(self._seconds / 2)
         reply = self._session.send(request)
@@ -42,5 +42,5 @@ class Distance:
         self._session.close()
 
     def remove(self) -> None:
-        """Give the client its own connections back."""
+        """Restore the client's own connections."""
         self._endpoint.http_session = self._session

@@ -1,4 +1,4 @@
-"""Where it all runs: one engine, tables of its own, and clients of every kind."""
+"""Provides the engine of a run: new tables, and clients of every kind."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _PACKAGES: Final = ("dynamo_es", "boto3", "botocore", "pydantic_core", "tenacity
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine with this run's tables in it.
+    """An engine with the tables of this run.
 
     Attributes:
-        name: what it is, in words.
-        config: this library's, with ``report_capacity``.
-        endpoint_url: where it answers; None: in this process.
-        connect: makes a client of this library's kind.
-        new_table: makes a table for another layout, and returns its name.
+        name: name of the engine, for the page.
+        config: configuration of dynamo_es, with ``report_capacity``.
+        endpoint_url: URL of the engine; None if it runs in this process.
+        connect: returns a new client, configured as dynamo_es does it.
+        new_table: creates a table by the given function, and returns the table's name.
     """
 
     name: str
@@ -47,15 +47,14 @@ class Engine:
     new_table: Callable[[Callable[[DynamoDBClient, str], None]], str]
 
     def layout_table(self) -> str:
-        """Make a table with the key that the usual layouts have."""
+        """Create a table with the key of the usual layouts, and return its name."""
         return self.new_table(create_layout_table)
 
 
 def bare_client(*, validating: bool = True, **config: Any) -> DynamoDBClient:
     """Return a client of boto3 with botocore's defaults, apart from the mode of its retries.
 
-    It has no endpoint but AWS's own: its requests have to be answered by a replay, or carried
-    out by an ``endpoint_url`` among the arguments.
+    By default its endpoint is that of AWS: replay its requests, or give ``endpoint_url``.
     """
     endpoint_url = config.pop("endpoint_url", None)
     settings = Config(
@@ -70,13 +69,13 @@ def bare_client(*, validating: bool = True, **config: Any) -> DynamoDBClient:
 
 @contextmanager
 def open_engine(endpoint_url: str | None, name: str) -> Iterator[Engine]:
-    """Make the tables at an endpoint, and delete them in the end.
+    """Create the tables at an endpoint, and delete them at the end of the context.
 
     Args:
-        endpoint_url: where DynamoDB answers; None: an emulator in this process.
-        name: of what answers, in words.
+        endpoint_url: URL of the engine; None for an emulator in this process.
+        name: name of the engine, for the page.
     """
-    # Emulators want some credentials, and look at none; real ones stay as they are.
+    # Emulators need credentials but accept any. Credentials that are set are kept.
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         os.environ.setdefault(variable, "local")
     prefix = f"dynamo-es-bench-{uuid4().hex[:12]}"
@@ -117,11 +116,11 @@ def open_engine(endpoint_url: str | None, name: str) -> Iterator[Engine]:
 
 
 def turn_off_streams(client: DynamoDBClient, config: DynamoConfig) -> None:
-    """Turn off the streams of the store's tables, for work that reads none.
+    """Turn off the streams of the store's tables, for work that does not read them.
 
-    The local engine keeps the records of all tables for good, and goes through all of them at each
-    write to a table with a stream: 10,000 records make it fifteen times as slow. The emulator in
-    this process has no endpoint, and cannot turn a stream off: it keeps it.
+    The local engine keeps the records of all tables forever, and scans all of them at each write to
+    a table with a stream: 10,000 records make it fifteen times as slow. This does nothing for the
+    emulator in this process, which cannot turn off a stream.
     """
     if config.endpoint_url is None:
         return
@@ -131,13 +130,13 @@ def turn_off_streams(client: DynamoDBClient, config: DynamoConfig) -> None:
 
 
 def versions() -> str:
-    """Return what ran, in a line."""
+    """Return the versions of Python and the packages, in one line."""
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return f"Python {platform.python_version()}, {packages}"
 
 
 def machine() -> str:
-    """Return what it ran on, in a line."""
+    """Return a description of the machine, in one line."""
     model = platform.processor() or platform.machine()
     cpus = Path("/proc/cpuinfo")
     if cpus.exists():

@@ -1,4 +1,4 @@
-"""Environments of their own for other packages, and runs of drivers in them."""
+"""Installs other packages into separate environments, and runs drivers in them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LIMIT_SECONDS: Final = 300
 
 
 class NotRunError(Exception):
-    """It could not be installed or run; the message says what was tried, and what came of it."""
+    """A package could not be installed or run; the message has the command and its result."""
 
 
 def installed(name: str, requirement: str) -> Path:
-    """Install a package into an environment of its own, once, and return its interpreter.
+    """Return the interpreter of a package's own environment, which is created if missing.
 
     Raises:
-        NotRunError: it does not install here.
+        NotRunError: the package cannot be installed here.
     """
     folder = ROOT / ".cache" / name
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
@@ -39,10 +39,10 @@ def installed(name: str, requirement: str) -> Path:
 
 
 def call(name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a command and return what it prints.
+    """Run a command and return its output.
 
     Raises:
-        NotRunError: it fails, or takes too long.
+        NotRunError: the command fails, or takes too long.
     """
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter

@@ -1,8 +1,8 @@
-"""Runs the workload on eventsourcing-dynamodb; in an environment that has it, not dynamo_es.
+"""Runs the workload on eventsourcing-dynamodb, in an environment without dynamo_es.
 
     PYTHONPATH=CHECKOUT PYTHON -m benchmarks.eventsourcing_driver ENDPOINT TABLE EVENTS
 
-Prints one JSON document: the costs, as lists of the fields of `Cost`, and what was found.
+It prints one JSON document: the costs, as lists of the fields of `Cost`, and the other results.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _NAMESPACE = UUID("3a24a3ee-d33d-4266-93ab-7d8e256a6d44")
 
 
 class Eventsourcing:
-    """The recorder of eventsourcing-dynamodb, fed as the library's mapper feeds it."""
+    """Calls the recorder of eventsourcing-dynamodb with stored events like those of its mapper."""
 
-    # Its snapshots go to the events' own table: see `snapshot_replaces_event`.
+    # Its snapshots overwrite events: see `snapshot_replaces_event`.
     has_snapshots = False
 
     def __init__(self, endpoint_url: str, table: str) -> None:
@@ -43,13 +43,13 @@ class Eventsourcing:
         self.meter = ClientMeter(self.recorder.dynamo_resource.meta.client)
 
     def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Record the events after a version."""
+        """Insert the events after a version."""
         self.recorder.insert_events(
             [_stored(stream, number, event) for number, event in enumerate(events, expected + 1)]
         )
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Select the events, as the library's repository does, and record after the last."""
+        """Select the events, as the library's repository does, and insert after the last one."""
         stored = self.recorder.select_events(_id(stream))
         if stored[-1].originator_version != expected:
             raise Refused
@@ -68,7 +68,7 @@ class Eventsourcing:
         raise NotImplementedError
 
     def snapshot_replaces_event(self) -> bool:
-        """Whether saving a snapshot, as the library does it, loses the event of its version."""
+        """Save a snapshot as the library does; return whether it overwrote an event."""
         sample = Sample()
         self.append("snapshots", 0, sample.take(3))
         before = self.recorder.select_events(_id("snapshots"))
@@ -89,7 +89,7 @@ def _stored(stream: str, number: int, event: SampleEvent) -> StoredEvent:
 
 
 def main() -> None:
-    """Run it all."""
+    """Run the workload and print the results."""
     endpoint_url, table, events = sys.argv[1:]
     store = Eventsourcing(endpoint_url, table)
     operations = run_operations(store)

@@ -1,4 +1,4 @@
-"""eventsourcing-dynamodb, installed into an environment of its own and run by its driver."""
+"""Installs eventsourcing-dynamodb into a separate environment, and runs its driver."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ REQUIREMENT: Final = "eventsourcing-dynamodb==0.1.0"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the driver found.
+    """The results of the driver.
 
     Attributes:
-        versions: of the packages, by name.
+        versions: versions of the packages, by name.
         operations: costs by operation.
-        histories: costs of writing and reading a history, by size of commits.
-        snapshot_replaces_event: whether a snapshot loses the event of its version.
+        histories: costs of writing and of reading a history, by size of commits.
+        snapshot_replaces_event: whether a snapshot overwrites the event of its version.
     """
 
     versions: Mapping[str, str]
@@ -39,28 +39,28 @@ class Found:
     snapshot_replaces_event: bool
 
     def remark(self) -> str:
-        """Return what is to be said of it beside its figures."""
+        """Return a text that explains its figures."""
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         text = (
-            f"{NAME} ran in an environment of its own ({versions}), through its application "
-            "recorder. It writes every append by `BatchWriteItem`, without a condition: a second "
-            "writer at the same version is not refused, its events replace those of the first. "
-            "Its reads are eventually consistent, which halves their units."
+            f"{NAME} ran in a separate environment ({versions}), by its application recorder. It "
+            "writes every append with `BatchWriteItem`, without a condition: a second writer at "
+            "the same version is not refused, and its events replace those of the first. Its "
+            "reads are eventually consistent, which halves their units."
         )
         if self.snapshot_replaces_event:
             text += (
-                " Its snapshots go into the table of the events, under the same key: the snapshot "
-                "replaced the event of its version (checked in this run), so they are not "
-                "compared."
+                " Its snapshots go into the table of the events, under the same key: the "
+                "snapshot replaced the event of its version (checked in this run), so snapshots "
+                "are not compared."
             )
         return text
 
 
 def run(engine: Engine, events: int) -> Found:
-    """Install it if need be, and run the workload on it.
+    """Install the package if needed, and run the workload on it.
 
     Raises:
-        NotRunError: it does not install or run here.
+        NotRunError: the package cannot be installed or run here, or the engine is in this process.
     """
     if engine.endpoint_url is None:
         raise NotRunError(f"{NAME} was not run: the engine is in this process, out of its reach.")

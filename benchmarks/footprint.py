@@ -1,4 +1,4 @@
-"""How large the installed core is."""
+"""Measures the size of the installed package."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SOURCES: Final = ("dynamo_es", "infra", "hatch_build.py", "pyproject.toml", "RE
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Bytes.
+    """Sizes in bytes.
 
     Attributes:
-        wheel: the file that is installed.
-        installed: what lies in site-packages of it, without bytecode.
-        with_bytecode: likewise, compiled.
-        without_cli: likewise, without the command line and its sample.
+        wheel: size of the wheel.
+        installed: size in site-packages, without bytecode.
+        with_bytecode: size in site-packages, with bytecode.
+        without_cli: the same, without the command line and its sample.
     """
 
     wheel: int
@@ -38,7 +38,7 @@ class Found:
 def measure() -> Found:
     """Build the wheel, unpack it as an installer does, and compile it."""
     with TemporaryDirectory() as scratch:
-        # From a copy: a build leaves nothing in the checkout, whatever the backend does.
+        # Built from a copy, so that the build leaves nothing in the checkout.
         source, target = Path(scratch) / "source", Path(scratch) / "site-packages"
         source.mkdir()
         for name in _SOURCES:
@@ -69,7 +69,7 @@ def _size(folder: Path) -> int:
 
 
 def section(found: Found) -> Section:
-    """Return the table of sizes."""
+    """Return the section on the size."""
     rows = [
         ["wheel", _kilobytes(found.wheel)],
         ["installed", _kilobytes(found.installed)],

@@ -1,4 +1,4 @@
-"""The usual layouts of an event store on DynamoDB, on a bare client: one item per event."""
+"""The usual layouts of an event store on DynamoDB, with a bare client: one item per event."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _serialize = TypeSerializer().serialize
 
 
 def create_layout_table(client: DynamoDBClient, table: str) -> None:
-    """Make a table for one of the layouts."""
+    """Create a table for one of the layouts."""
     client.create_table(
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
@@ -43,9 +43,9 @@ def create_layout_table(client: DynamoDBClient, table: str) -> None:
 
 
 def event_item(stream: str, version: int, event: SampleEvent) -> dict[str, Any]:
-    """Return the item of one event, its payload a map, in the wire format.
+    """Return the item of one event in the wire format, with its payload as a map.
 
-    Ids of context are attributes of their own, for filters and indexes.
+    The ids of its context are separate attributes, for filters and indexes.
     """
     context: dict[str, Any] = {name: {"S": value} for name, value in event.context.items()}
     return {
@@ -60,10 +60,10 @@ def event_item(stream: str, version: int, event: SampleEvent) -> dict[str, Any]:
 
 
 class PerEvent:
-    """One item per event; what the predecessor is, is not checked.
+    """Stores one item per event, without a check of the version before.
 
-    A single event is put under the condition that its version is free. Several go in a
-    ``BatchWriteItem``, which knows no conditions and is not atomic.
+    A single event is put under the condition that its version is free. Several events are written
+    by ``BatchWriteItem``, which has no conditions and is not atomic.
     """
 
     has_snapshots = True
@@ -74,7 +74,7 @@ class PerEvent:
         self._table = table
 
     def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Put the events after a version."""
+        """Write the events after a version."""
         items = [event_item(stream, n, event) for n, event in enumerate(events, expected + 1)]
         if len(items) == 1:
             self._write("put_item", TableName=self._table, Item=items[0], ConditionExpression=_FREE)
@@ -84,7 +84,7 @@ class PerEvent:
             self._write("batch_write_item", RequestItems={self._table: puts})
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Read the newest event, put after it."""
+        """Read the newest event, and write after it."""
         newest = self._query(stream, 0, ScanIndexForward=False, Limit=1)["Items"]
         if int(newest[0]["version"]["N"]) != expected:
             raise Refused
@@ -95,7 +95,7 @@ class PerEvent:
         return self._load_after(stream, 0)
 
     def save_snapshot(self, stream: str, version: int, state: dict[str, Any]) -> None:
-        """Put the snapshot under a key of its own."""
+        """Put the snapshot under a separate key."""
         item = {
             **self._snapshot_key(stream),
             "snapshot_version": {"N": str(version)},
@@ -104,7 +104,7 @@ class PerEvent:
         self._write("put_item", TableName=self._table, Item=item)
 
     def load_from_snapshot(self, stream: str) -> int:
-        """Get the snapshot, query what follows."""
+        """Get the snapshot, and query the events after it."""
         snapshot = self._client.get_item(
             TableName=self._table, Key=self._snapshot_key(stream), ConsistentRead=True
         )["Item"]
@@ -140,14 +140,14 @@ class PerEvent:
 
 
 class Textbook(PerEvent):
-    """One item per event and one for the stream's version, in one transaction.
+    """Stores one item per event and one with the stream's version, in one transaction.
 
-    The version's item, at sort key 0, is moved on under the condition that it is as expected:
-    atomic, and fully checked, for up to 99 events.
+    The item with the version has the sort key 0. It is updated under the condition that it has the
+    expected version, so appends of up to 99 events are atomic and fully checked.
     """
 
     def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Put the events and move the stream's version, all or nothing."""
+        """Put the events and update the stream's version, all or nothing."""
         puts = [
             {
                 "Put": {
@@ -164,7 +164,7 @@ class Textbook(PerEvent):
         )
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Get the stream's version, append after it."""
+        """Get the stream's version, and append after it."""
         head = self._client.get_item(
             TableName=self._table,
             Key={"stream_key": {"S": stream}, "version": {"N": "0"}},

@@ -1,4 +1,4 @@
-"""CPU time of a load beside that of a bare ``query`` of one-event items."""
+"""Measures the CPU time of a load against that of a bare ``query`` of one-event items."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 EVENTS_PER_COMMIT: Final = 10
 TIMES_FASTER: Final = {"no context": 8, "context of two ids": 7}
-"""The goals: how many times as fast as the bare query a load is."""
+"""By kind of events, the goal: how many times as fast as the bare query a load is."""
 _OURS: Final = "fetch_events"
 _BARE: Final = "query"
 _UNCHECKED: Final = "query, no validation"
@@ -57,14 +57,14 @@ _deserialize = TypeDeserializer().deserialize
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found for one kind of events.
+    """The measurements for one kind of events.
 
     Attributes:
-        kind: what is special about them, in words.
-        events: how many were loaded.
+        kind: description of the kind.
+        events: number of loaded events.
         samples: CPU times.
-        requests: of dynamo_es and of the bare client.
-        reply_bytes: likewise, of all replies' bodies.
+        requests: number of requests of dynamo_es and of the bare client.
+        reply_bytes: size of all reply bodies, of dynamo_es and of the bare client.
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale) -> list[Found]:
-    """Return CPU times of loading the same events from both layouts."""
+    """Measure loads of the same events from both layouts."""
     events = Sample().take(scale.loaded_events)
     plain, with_ids = TIMES_FASTER
     return [
@@ -120,7 +120,7 @@ def _measure(engine: Engine, scale: Scale, kind: str, events: list[SampleEvent])
 
 
 def record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[Reply]:
-    """Append events to a stream of its own, and return the replies to a load."""
+    """Append events to a new stream, and return the replies to a load."""
     stream = stream_id(name)
     client = engine.connect()
     storage = DynamoBackend(replace(engine.config, report_capacity=False), client).storage
@@ -133,7 +133,7 @@ def record_ours(engine: Engine, name: str, events: list[SampleEvent]) -> list[Re
 
 
 def record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[str, list[Reply]]:
-    """Put an item per event, and return their table and the replies to a query."""
+    """Put an item per event; return their table and the replies to a query."""
     client = engine.connect()
     table = engine.layout_table()
     items = [event_item(name, number, event) for number, event in enumerate(events, 1)]
@@ -146,12 +146,12 @@ def record_bare(engine: Engine, name: str, events: list[SampleEvent]) -> tuple[s
 
 
 def fetch(storage: StorageStrategy, name: str, number: int) -> None:
-    """Load a stream of so many events."""
+    """Load a stream, and check that it has ``number`` events."""
     _check(len(storage.fetch_events(stream_id(name))), number)
 
 
 def _read_pages(client: DynamoDBClient, table: str, name: str) -> list[Item]:
-    """Send the requests of a load of dynamo_es, and leave the items as botocore gives them."""
+    """Send the requests of a load of dynamo_es; return the items as botocore parses them."""
     steps = _pages(table, name)
     request = next(steps)
     while True:
@@ -176,7 +176,7 @@ def _pages(table: str, name: str) -> Generator[Request, Response, list[Item]]:
 
 
 def _row(event: RawEvent) -> list[Any]:
-    """Return what a commit stores of an event."""
+    """Return the row that a commit stores for an event."""
     return [event.uuid.hex, event.created_at.isoformat(), event.name, event.data, event.context]
 
 
@@ -189,7 +189,7 @@ def _querying(
 
 
 def query(client: DynamoDBClient, table: str, name: str, number: int) -> None:
-    """Query so many items of one event, and turn them into Python's values."""
+    """Query ``number`` items of one event each, and convert them to Python values."""
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "stream_key = :key",
@@ -213,18 +213,19 @@ def _check(found: int, wanted: int) -> None:
 
 
 def section(found: Sequence[Found]) -> Section:
-    """Return the tables of loads."""
+    """Return the section on loads."""
     how = (
-        f"{found[0].events:,} events of the sample in one stream; timed like the append, with the "
-        f"engine's own replies. `fetch_events` reads commits of {EVENTS_PER_COMMIT} and returns "
-        "`RawEvent`s. The bare client queries one item per event, its payload a map, and turns "
-        "every attribute into Python by boto3's `TypeDeserializer`, as its resource layer does; "
-        "no events are made of them. Decoding is in the time of both.\n\n"
-        "Measured twice: with the events as they are, and with a context of two ids, for "
-        "correlation and causation, different for each event; one item per event then has eight "
-        "attributes. The last row of each table is a bare client that sends the very requests of "
-        "dynamo_es and gets the very replies, and does nothing with what botocore makes of them: "
-        "dynamo_es parses the replies itself, and loads in less than twice that time."
+        f"{found[0].events:,} events of the sample in one stream, timed like the append, "
+        "with recorded replies of the engine. `fetch_events` reads commits of "
+        f"{EVENTS_PER_COMMIT} and returns `RawEvent`s. The bare client queries one item per "
+        "event, with the payload as a map, and converts every attribute to a Python value "
+        "with boto3's `TypeDeserializer`, as boto3's resources do; it creates no event "
+        "objects. The time of both includes decoding.\n\n"
+        "Both are measured twice: without a context, and with a context of two ids, for "
+        "correlation and causation, which differ for each event. With it, an item of one event "
+        "has eight attributes. The last row of each table is a bare client that sends the same "
+        "requests as dynamo_es and gets the same replies, but does nothing with the result of "
+        "botocore: dynamo_es parses the replies itself, and loads in less than twice that time."
     )
     goals = [_goal(one) for one in found]
     tables = [*(_loads(one) for one in found), _parts(found)]
@@ -234,7 +235,7 @@ def section(found: Sequence[Found]) -> Section:
 def _goal(found: Found) -> Goal:
     faster = found.samples.ratio(_BARE, _OURS).median
     return Goal(
-        f"CPU of loading {found.events:,} events, {found.kind}, in bare `query`s",
+        f"CPU of loading {found.events:,} events, {found.kind}, relative to a bare `query`",
         1 / faster,
         1 / TIMES_FASTER[found.kind],
         f"1/{faster:.1f}",
@@ -298,11 +299,11 @@ def _remarks(found: Sequence[Found]) -> str:
     one = found[0]
     ours, pages = one.samples.seconds(_OURS), one.samples.seconds(_PAGES)
     return (
-        f"With {one.kind}: of the {ours * 1000:.1f} ms of a load, sending the requests and parsing "
-        f"the replies take {pages * 1000:.1f}. If decoding took no time at all, the bare `query` "
-        f"would take {one.samples.ratio(_BARE, _PAGES).median:.0f} times as long. The rest, "
-        f"{(ours - pages) * 1000:.1f} ms for {one.events:,} events, is mostly zlib, a JSON parser "
-        "of compiled code, and a `RawEvent` for each event.\n\n"
+        f"With {one.kind}: of the {ours * 1000:.1f} ms of a load, sending the requests and "
+        f"parsing the replies take {pages * 1000:.1f}. If decoding took no time, the bare "
+        f"`query` would take {one.samples.ratio(_BARE, _PAGES).median:.0f} times as long. "
+        f"The rest, {(ours - pages) * 1000:.1f} ms for {one.events:,} events, is mostly "
+        "zlib, a compiled JSON parser, and the creation of a `RawEvent` for each event.\n\n"
         f"{found[-1].kind.capitalize()}: {_added(found, _OURS)} ms more for dynamo_es, "
         f"{_added(found, _BARE)} ms more for the bare `query`."
     )

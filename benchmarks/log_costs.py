@@ -1,4 +1,4 @@
-"""What the log costs: giving commits their positions, reading all of it, and a part of it."""
+"""Measures the cost of the log: giving positions, reading all of it, and reading a category."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.pointers import Pointer
 
 BATCHES: Final = {1: 0.75, 10: 0.39, 100: 0.29}
-"""Commits that a sequencer is told of at once, and the write units per event that it may take:
-what ADR 7 has on paper."""
+"""By commits that a sequencer gets at once, its limit of write units per event, from ADR 7."""
 
 _COMMITS_OF_A_FETCH: Final = 100
 _LONGEST_WAIT: Final = timedelta(seconds=10)
@@ -37,13 +36,13 @@ _LONGEST_WAIT: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Sequenced:
-    """Giving all commits their positions, so many at once.
+    """The cost of giving all commits their positions, in batches of one size.
 
     Attributes:
-        cost: of all requests.
+        cost: cost of all requests.
         page_units: write units of the pages.
-        pages: how many they are.
-        budget: requests it may take.
+        pages: number of pages.
+        budget: limit of the number of requests.
     """
 
     cost: Cost
@@ -54,15 +53,15 @@ class Sequenced:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Reading the log by a subscription.
+    """The cost of reading the log with a subscription.
 
     Attributes:
-        cost: of all requests.
-        chosen: commits that are subscribed to.
-        events: how many came.
-        fetched: commits that were read.
-        seconds: that it took.
-        budget: requests it should take: one for each page, and for each hundred chosen commits.
+        cost: cost of all requests.
+        chosen: number of commits that the subscription selects.
+        events: number of events that it yielded.
+        fetched: number of commits that it read.
+        seconds: elapsed time.
+        budget: limit of requests: one for each page, and one for each hundred selected commits.
     """
 
     cost: Cost
@@ -75,16 +74,16 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was measured.
+    """The measurements.
 
     Attributes:
-        events: of the history.
-        commits: that they are in.
-        appended: what appending them cost, while the log is left to a sequencer.
-        sequenced: by commits at once.
-        replay: of the whole log, in pages as full as they get.
-        category: one that about 1 % of the commits are of.
-        filtered: of that category.
+        events: number of events in the history.
+        commits: number of their commits.
+        appended: cost of the appends, which leave the log to a sequencer.
+        sequenced: cost of the positions, by commits at once.
+        replay: cost of reading the whole log, in full pages.
+        category: the category with a share of the commits nearest to 1 %.
+        filtered: cost of reading that category.
     """
 
     events: int
@@ -100,9 +99,9 @@ def measure(engine: Engine, sample: Sample, events: int | None = None) -> Found:
     """Append a history, give it positions in batches of every size, and read it back.
 
     Args:
-        engine: where it runs.
+        engine: engine to measure on.
         sample: the history.
-        events: how many of its first; None: all.
+        events: number of events to take from its beginning; None for all.
     """
     client = engine.connect()
     meter = ClientMeter(client)
@@ -162,7 +161,7 @@ def _read(
     pages: int,
 ) -> Read:
     meter = ClientMeter(client)
-    # One by one: a batch that is not full would wait at the end, and look for more.
+    # A batch size of 1: a larger last batch would not be full, and would wait for more events.
     subscription = LogSubscriptions(DynamoBackend(config, client).log).subscribe(
         0, 1, _LONGEST_WAIT, selection
     )
@@ -172,7 +171,7 @@ def _read(
     while events < expected:
         (record,) = next(subscription)
         if record.position <= last:
-            raise RuntimeError(f"position {record.position} came after {last}")
+            raise RuntimeError(f"Position {record.position} came after {last}.")
         last = record.position
         events += 1
     seconds = perf_counter() - began

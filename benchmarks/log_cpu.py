@@ -1,4 +1,4 @@
-"""CPU time of reading the log from its beginning, beside bare requests for the same items."""
+"""Measures the CPU time of reading the log, against bare requests for the same items."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.pointers import Pointer
 
 TIMES_BARE: Final = {3: 1.5, 10: 2.5}
-"""The goals, by events of a commit: a reading in bare requests for the same items."""
+"""By events in a commit, the goal: the time of the reader as a multiple of bare requests."""
 EVENTS_A_SECOND: Final = 100_000
-"""The goal for the larger commits, of CPU time on a machine with nothing else to do."""
+"""Goal for the larger commits: events per second of CPU time on an idle machine."""
 _STREAMS: Final = 100
 _TIMES_MORE: Final = 10
-"""Events of the log for each event of the load: the log is read in pieces of a hundred commits."""
+"""Events in the log for each event of the load, as the log is read a hundred commits at a time."""
 _OURS: Final = "read"
 _FLOOR: Final = "the same requests, not decoded"
 _CALLS: Final = 2
@@ -46,12 +46,12 @@ _COMMITS_A_PAGE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found for commits of one size.
+    """The measurements for one size of commits.
 
     Attributes:
-        events: how many were read.
-        requests: of a reading.
-        reply_bytes: of all replies' bodies.
+        events: number of events read.
+        requests: number of requests of the reader.
+        reply_bytes: size of all reply bodies.
         samples: CPU times.
     """
 
@@ -62,12 +62,12 @@ class Found:
 
     @property
     def rate(self) -> float:
-        """Events a second of CPU."""
+        """The number of events per second of CPU time."""
         return self.events / self.samples.seconds(_OURS)
 
 
 def measure(engine: Engine, scale: Scale) -> dict[int, Found]:
-    """Return CPU times of reading a log, by events of a commit."""
+    """Measure reads of a log, by number of events in a commit."""
     return {size: _measure(engine, scale, size) for size in TIMES_BARE}
 
 
@@ -102,7 +102,7 @@ def _measure(engine: Engine, scale: Scale, size: int) -> Found:
 
 
 def _fill(config: DynamoConfig, client: DynamoDBClient, events: int, size: int) -> None:
-    """Append events to some streams in turn, and give them their positions."""
+    """Append events to the streams in turn, and give them their positions."""
     hints: list[Pointer] = []
 
     def note(params: dict[str, Any], **_: Any) -> None:
@@ -142,22 +142,23 @@ def _read(config: DynamoConfig, client: DynamoDBClient, events: int) -> None:
 def _sending(
     client: DynamoDBClient, sent: Sequence[tuple[str, dict[str, Any]]], replies: Sequence[Reply]
 ) -> Callable[[], object]:
-    """Return a function that sends the requests of a reading, and leaves the replies alone."""
+    """Return a function that sends the requests of the reader, and ignores the replies."""
     if len(sent) != len(replies):
-        raise RuntimeError(f"{len(replies)} replies came to {len(sent)} requests")
+        raise RuntimeError(f"There are {len(replies)} replies to {len(sent)} requests.")
     methods: dict[str, Any] = {"Query": client.query, "BatchGetItem": client.batch_get_item}
     calls = [(methods[name], params) for name, params in sent]
     return lambda: [method(**params) for method, params in calls]
 
 
 def section(found: dict[int, Found]) -> Section:
-    """Return the table of readings."""
+    """Return the section on the log's CPU time."""
     (first, *_) = found.values()
     how = (
         f"A reader reads a log of {first.events:,} events in {_STREAMS} streams from end to end, "
-        "and returns each event with its position; timed like the load, with the engine's own "
-        "replies. The last column is the reader's time in that of a bare client that sends the "
-        "same requests, gets the same replies, and does nothing with what botocore makes of them."
+        "and returns each event with its position. It is timed like the load, with recorded "
+        "replies of the engine. The last column is the ratio of its time to that of a bare "
+        "client that sends the same requests and gets the same replies, but does nothing with "
+        "the result of botocore."
     )
     rows = [
         [
@@ -185,7 +186,7 @@ def section(found: dict[int, Found]) -> Section:
     )
     goals = [
         Goal(
-            f"CPU of reading the log, {size} events in a commit, in bare requests",
+            f"CPU of reading the log, {size} events in a commit, relative to bare requests",
             one.samples.ratio(_OURS, _FLOOR).median,
             TIMES_BARE[size],
         )

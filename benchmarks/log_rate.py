@@ -1,4 +1,4 @@
-"""How many commits a second a sequencer takes, and what several that race for one log cost."""
+"""Measures the rate of a sequencer, and the cost of several that race for one log."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Steps, T
 
 LATENCY: Final = 0.004
-"""Seconds that each request takes at least."""
+"""Least time in seconds of each request."""
 PAGE: Final = 100
-"""Commits that a sequencer is told of at once."""
+"""Number of commits that a sequencer gets at once."""
 STREAMS: Final = 400
-"""Of each sequencer: the first pages make markers, and the others raise them."""
+"""Number of streams of each sequencer. The first pages create markers; the others update them."""
 PARALLEL: Final = {1: 1_800.0, 4: 4_000.0}
-"""Requests at once, and the goal in commits a second."""
+"""By number of parallel requests, the goal in commits per second."""
 SHARDS: Final = (1, 2, 4, 8)
 _PATIENCE: Final = 600.0
 _CPU_GOAL: Final = 110
-"""Microseconds of CPU for a commit."""
+"""Goal: CPU microseconds per commit."""
 _PUTS: Final = 100
 _REFUSED: Final = (b'"DuplicateItem"', b'"ConditionalCheckFailed"')
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """One sequencer alone.
+    """The work of a single sequencer.
 
     Attributes:
-        commits: that it gave positions.
-        seconds: that it took.
-        cpu: seconds of CPU, of all its threads.
-        requests: that it sent.
-        round_trips: times that it waited for a reply, or for several at once.
+        commits: number of commits that got positions.
+        seconds: elapsed time.
+        cpu: CPU seconds of all its threads.
+        requests: number of requests.
+        round_trips: number of waits for a reply or for several parallel replies.
     """
 
     commits: int
@@ -63,18 +63,18 @@ class Rate:
 
     @property
     def by_parts(self) -> float:
-        """Commits a second, from the time of its round trips and its CPU: on a quiet machine."""
+        """The rate in commits per second on an idle machine, from its round trips and CPU."""
         return self.commits / (self.round_trips * LATENCY + self.cpu)
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """Several sequencers of one log, each with commits of streams of its own.
+    """The work of several sequencers of one log, each with commits of different streams.
 
     Attributes:
-        commits: of all.
-        requests: of all.
-        refused: writes that were refused, pages and markers, each billed.
+        commits: number of commits of all sequencers.
+        requests: number of requests of all sequencers.
+        refused: number of refused writes of pages and markers. Each is billed.
     """
 
     commits: int
@@ -84,13 +84,13 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was measured.
+    """The measurements.
 
     Attributes:
-        rates: by requests at once.
-        puts: seconds of CPU of a bare `put_item`, of each round.
-        races: by sequencers.
-        inline: round trips of an append until its position is known, by a warm process.
+        rates: rounds of a single sequencer, by number of parallel requests.
+        puts: for each round, the CPU seconds of a bare `put_item`.
+        races: races by number of sequencers.
+        inline: round trips of a warm process from an append until its position is known.
     """
 
     rates: Mapping[int, Sequence[Rate]]
@@ -100,11 +100,11 @@ class Found:
 
 
 class Distant:
-    """Stands in for a client's connections: each request takes `LATENCY`, or longer.
+    """Replaces a client's connections, so that each request takes at least `LATENCY`.
 
     Attributes:
-        requests: that were sent.
-        refused: writes that were refused.
+        requests: number of requests.
+        refused: number of refused writes.
     """
 
     def __init__(self, client: Any) -> None:
@@ -114,7 +114,7 @@ class Distant:
         self.requests = self.refused = 0
 
     def send(self, request: Any) -> Any:
-        """Send a request, and wait with its reply."""
+        """Send a request, and return its reply after the delay."""
         began = time.perf_counter()
         reply = self._session.send(request)
         left = LATENCY - (time.perf_counter() - began)
@@ -138,12 +138,12 @@ def _refused_in(reply: Any) -> int:
 
 
 def measure(engine: Engine, pages: int, rounds: int) -> Found:
-    """Let one sequencer work alone, then several race, and count.
+    """Measure a single sequencer, then races of several.
 
     Args:
-        engine: where it runs.
-        pages: of each sequencer.
-        rounds: of each number of requests at once, in turns.
+        engine: engine to measure on.
+        pages: number of pages of each sequencer.
+        rounds: number of rounds for each number of parallel requests.
     """
     rates: dict[int, list[Rate]] = {parallel: [] for parallel in PARALLEL}
     puts: list[float] = []
@@ -156,7 +156,7 @@ def measure(engine: Engine, pages: int, rounds: int) -> Found:
 
 
 def hints_of(shard: int, pages: int) -> list[list[Pointer]]:
-    """Return what a sequencer is told: batch after batch, commits of its own streams."""
+    """Return the batches of commits for a sequencer, from streams of its own."""
     versions: Counter[str] = Counter()
     batches: list[list[Pointer]] = []
     for number in range(pages):
@@ -179,7 +179,7 @@ class _Sequencer:
             log_table=log_table,
             max_parallel=parallel,
             report_capacity=False,
-            # All work at once until the end, on one machine: a loser may wait for long.
+            # All sequencers work at once on one machine, so the losers of races may wait for long.
             retry_deadline=_PATIENCE,
         )
         self.distant = Distant(client)
@@ -195,7 +195,7 @@ class _Sequencer:
         self._gateway.run("sequence", "", None, self._counted(steps))
 
     def _counted(self, steps: Steps[T]) -> Steps[T]:
-        """Count the times that the steps wait for a reply, or for several at once."""
+        """Count how often the steps wait for a reply or for several parallel replies."""
         try:
             sent = next(steps)
             while True:
@@ -205,7 +205,7 @@ class _Sequencer:
                     self.round_trips += 1
                 try:
                     reply = yield sent
-                except Exception as error:  # noqa: BLE001 - it is the steps' to handle
+                except Exception as error:  # noqa: BLE001 - the steps handle it
                     sent = steps.throw(error)
                 else:
                     sent = steps.send(reply)
@@ -215,7 +215,7 @@ class _Sequencer:
 
 
 def _bare_put(engine: Engine) -> float:
-    """Return the seconds of CPU of a bare put of a small item."""
+    """Return the CPU seconds of a bare put of a small item."""
     client, table = engine.connect(), engine.new_table(create_log)
     began = 0.0
     for number in range(-10, _PUTS):
@@ -228,7 +228,7 @@ def _bare_put(engine: Engine) -> float:
 def _alone(engine: Engine, parallel: int, pages: int) -> Rate:
     sequencer = _Sequencer(engine, engine.new_table(create_log), parallel)
     first, *batches = hints_of(0, pages + 1)
-    sequencer.take(first)  # it connects, and reads the end of the log
+    sequencer.take(first)  # opens the connections, and reads the end of the log
     requests, round_trips = sequencer.distant.requests, sequencer.round_trips
     cpu, began = time.process_time(), time.perf_counter()
     for batch in batches:
@@ -274,13 +274,13 @@ def _race(engine: Engine, shards: int, pages: int) -> Race:
 
 
 def _inline(engine: Engine) -> int:
-    """Return the round trips of one commit, given positions by a process that is not alone."""
+    """Return the round trips for the position of one commit, if another process sequences too."""
     table = engine.new_table(create_log)
     mine, other = (_Sequencer(engine, table, 4) for _ in range(2))
     batches = hints_of(0, 3)
     mine.take(batches[0][:1])
     other.take(batches[0][1:2])
-    mine.memory.alone = False  # another has put a page, and finished it
+    mine.memory.alone = False  # as if another sequencer had put a page and finished it
     mine.take(batches[0][2:3])
     before = mine.round_trips
     mine.memory.alone = False
@@ -289,17 +289,17 @@ def _inline(engine: Engine) -> int:
 
 
 def section(found: Found) -> Section:
-    """Return the tables."""
+    """Return the section on the rate of the log."""
     how = (
-        f"A sequencer is told of {PAGE} commits at once, of {STREAMS} streams in turns. Each of "
-        f"its requests takes {LATENCY * 1000:g} ms at least. In series it sends a page's markers "
-        "one batch of 25 after the other (`max_parallel=1`), else four at once. The rate by "
-        "its parts is that of the round trips and of the CPU that it used: what a quiet machine "
-        f"shows. A bare `put_item` took {min(found.puts) * 1e6:,.0f} µs of CPU here, right before. "
-        "The measured rate also has the engine's time, and that of other work on this "
-        "machine.\n\n"
-        "Then several sequencers race for one log, each with commits of its own streams, as the "
-        "shards of a table's stream do. A refused write, of a page or a marker, is billed."
+        f"A sequencer gets {PAGE} commits at once, from {STREAMS} streams in turn. Each of "
+        f"its requests takes at least {LATENCY * 1000:g} ms. It sends the markers of a page "
+        "in batches of 25, either one after the other (`max_parallel=1`) or four at once. "
+        "The rate by its parts is computed from the round trips and the CPU time: it is the "
+        "rate of an idle machine. Right before, a bare `put_item` took "
+        f"{min(found.puts) * 1e6:,.0f} µs of CPU here. The measured rate includes the time "
+        "of the engine, and of other work on this machine.\n\n"
+        "Then several sequencers race for one log, each with commits of its own streams, as for "
+        "the shards of a table's stream. A refused write of a page or a marker is billed."
     )
     return Section(
         "The rate of the log", how, [_alone_table(found), _race_table(found)], goals=_goals(found)
@@ -348,7 +348,7 @@ def _race_table(found: Found) -> Table:
 
 
 def _cpu(rates: Sequence[Rate]) -> float:
-    """Return microseconds of CPU a commit: the least of the rounds, as other work only adds."""
+    """Return CPU microseconds per commit: the least of the rounds, because other work only adds."""
     return min(rate.cpu / rate.commits for rate in rates) * 1e6
 
 

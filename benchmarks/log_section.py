@@ -1,4 +1,4 @@
-"""The log's figures, as the page shows them."""
+"""Writes the page's section on the cost of the log."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ if TYPE_CHECKING:
 
 
 def section(found: Found, *, given: bool = False) -> Section:
-    """Return the tables.
+    """Return the section on the cost of the log.
 
     Args:
-        found: what was measured.
-        given: whether the history is another one than that of the package.
+        found: the measurements.
+        given: whether the history is not the sample of the package.
     """
-    history = (
-        "a history given to the command" if given else "the history that comes with the package"
-    )
+    history = "a history given to the command" if given else "the package's sample"
     how = (
         f"{found.events:,} events of {history}, in {found.commits:,} commits of up to "
-        f"{EVENTS_PER_COMMIT}, are appended in the order of time, with a category for each ending "
-        'of a file\'s name. An append is one request (`sequencing="stream"`): a sequencer is told '
-        "of the commits afterwards, by so many at once. The units are counted from the replies, "
-        "those of pages and markers apart. The limits are those of "
-        "[ADR 7](decisions/0007-a-billion-events.md); requests may be 2 a page and 1 for 25 "
-        "streams in it, and 1 more at the beginning.\n\n"
+        f"{EVENTS_PER_COMMIT}, are appended in the order of time, with a category for each "
+        'file extension. An append is one request (`sequencing="stream"`). Afterwards a '
+        "sequencer gets the commits, in batches of several sizes. The units are those of "
+        "the replies, separately for pages and markers. The limits of units are those of "
+        "[ADR 7](decisions/0007-a-billion-events.md). The limit of requests is 2 for each "
+        "page, 1 for each 25 streams in it, and 1 at the beginning.\n\n"
         f"Then a subscription reads the log with the fullest pages, {max(BATCHES)} commits each "
-        f"({found.sequenced[max(BATCHES)].pages:,} in all), and another one the category that is "
-        f"nearest to 1 % of the commits ({found.filtered.chosen:,}). The limit of requests is one "
-        "for each page and one for each hundred commits chosen. The rate depends on the machine, "
-        "which runs the engine, too."
+        f"({found.sequenced[max(BATCHES)].pages:,} in all), and another one reads the category "
+        f"whose share is nearest to 1 % of the commits ({found.filtered.chosen:,}). The limit of "
+        "requests is one for each page and one for each hundred selected commits. The rate "
+        "depends on the machine, which also runs the engine."
     )
     return Section("The log", how, [_sequencing(found), _reading(found)], goals=_goals(found))
 
@@ -114,15 +112,15 @@ def _goals(found: Found) -> list[Goal]:
             )
             for batch, limit in BATCHES.items()
         },
-        "requests of a replay, in pages and hundreds of commits": (
+        "requests of a replay, relative to pages and hundreds of commits": (
             found.replay.cost.requests / found.replay.budget,
             1.05,
         ),
-        "requests for a category, likewise": (
+        "requests for a category, relative to pages and hundreds of commits": (
             found.filtered.cost.requests / found.filtered.budget,
             1.05,
         ),
-        "commits read for a category, in those that it has": (
+        "commits read for a category, relative to those that it has": (
             found.filtered.fetched / found.filtered.chosen,
             1.05,
         ),

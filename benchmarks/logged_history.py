@@ -1,4 +1,4 @@
-"""A history in the events table, and what a sequencer is told of it."""
+"""Appends a history to the events table, for a sequencer."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ EVENTS_PER_COMMIT: Final = 3
 def append_history(
     config: DynamoConfig, client: DynamoDBClient, sample: Sample, events: int
 ) -> list[Pointer]:
-    """Append a history in the order of time; return the commits as a stream's records tell them.
+    """Append a history in the order of time; return the hints of its commits for a sequencer.
 
-    Each stream is appended in commits of up to `EVENTS_PER_COMMIT`, each at the time of its last
-    event. There is a category for each ending of a file's name.
+    Commits have up to `EVENTS_PER_COMMIT` events of one stream, and are appended in the order of
+    their last events. Each file extension is a category.
 
     Args:
         config: names of the tables.
-        client: sends it.
+        client: client to append with.
         sample: the history.
-        events: how many of its first.
+        events: number of events to take from its beginning.
 
     Raises:
-        RuntimeError: what was stored is not all of it.
+        RuntimeError: not all commits were stored.
     """
     hints: list[Pointer] = []
     versions: Counter[str] = Counter()
@@ -56,7 +56,7 @@ def append_history(
     client.meta.events.register("provide-client-params.dynamodb.PutItem", note, unique_id="note")
     try:
         for name, commit in sorted(commits, key=lambda one: one[1][-1].created_at):
-            # Streams of its own: the tables are those of other measurements, too.
+            # A prefix, because other measurements use the same tables.
             stream = StreamId(name=f"log {name}", category=PurePosixPath(name).suffix or "none")
             at = ExplicitVersioning(versions[name])
             storage.insert_events(stream, at, raw_events(stream, commit))
@@ -64,19 +64,19 @@ def append_history(
     finally:
         client.meta.events.unregister("provide-client-params.dynamodb.PutItem", unique_id="note")
     if len(hints) != len(commits) or sum(hint.event_count for hint in hints) != events:
-        raise RuntimeError(f"{len(hints)} commits were stored instead of {len(commits)}")
+        raise RuntimeError(f"{len(hints)} commits were stored instead of {len(commits)}.")
     return hints
 
 
 def near_one_percent(hints: Sequence[Pointer]) -> tuple[str, list[Pointer]]:
-    """Return the category whose share of the commits is nearest to 1 %, and these commits."""
+    """Return the category whose share of the commits is nearest to 1 %, with its commits."""
     counts = Counter(_category(hint) for hint in hints)
     category = min(counts, key=lambda name: abs(counts[name] / len(hints) - 0.01))
     return category, [hint for hint in hints if _category(hint) == category]
 
 
 def create_log(client: DynamoDBClient, name: str) -> None:
-    """Make a table for one more log of the same commits."""
+    """Create a table for another log of the same commits."""
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",

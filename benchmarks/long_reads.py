@@ -1,4 +1,4 @@
-"""The memory that a long read takes: event by event, and as a whole."""
+"""Measures the memory of a long read: event by event, and as a list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LIMIT_MB: Final = 25.0
 SIZE: Final = 10
-"""Events of a commit."""
+"""Number of events in a commit."""
 WAYS: Final[Mapping[str, str]] = {"iterate": "`iter_events`", "load": "`fetch_events`"}
 _ROOT: Final = Path(__file__).parents[1]
 _LIMIT_SECONDS: Final = 600
@@ -29,13 +29,13 @@ _LIMIT_SECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One read of a whole stream, in a process of its own.
+    """One read of a whole stream, in a separate process.
 
     Attributes:
-        events: events read.
-        kilobytes: by how much the peak of its resident memory grew.
-        seconds: how long it took.
-        cpu_seconds: CPU time of that.
+        events: number of events read.
+        kilobytes: growth of the process's peak of resident memory.
+        seconds: elapsed time.
+        cpu_seconds: CPU time in that time.
     """
 
     events: int
@@ -45,7 +45,7 @@ class Read:
 
 
 def measure(engine: Engine, lengths: Sequence[int]) -> dict[tuple[str, int], Read]:
-    """Return the reads by way and length of the stream. The engine must be a process."""
+    """Return the reads by way and length of the stream. The engine must not be in this process."""
     store = Ours(engine.config, engine.connect())
     sample = Sample()
     found = {}
@@ -77,12 +77,12 @@ def _read(engine: Engine, name: str, way: str) -> Read:
         check=False,
     )
     if run.returncode:
-        raise RuntimeError(f"long_reader failed: {run.stderr}")
+        raise RuntimeError(f"The program long_reader failed: {run.stderr}")
     return Read(**json.loads(run.stdout))
 
 
 def section(found: Mapping[tuple[str, int], Read]) -> Section:
-    """Return the table of both ways."""
+    """Return the section on long reads."""
     rows = [
         [
             WAYS[way],
@@ -94,10 +94,10 @@ def section(found: Mapping[tuple[str, int], Read]) -> Section:
         for (way, length), read in found.items()
     ]
     how = (
-        f"A process of its own reads a stream that is stored in commits of {SIZE}: event by event, "
-        "or as one list. MB is what the peak of its resident memory grows by, after some other "
-        "reads have loaded the libraries and opened the connections. The rate is over a real "
-        "connection, with the engine on the same machine."
+        f"A separate process reads a stream that is stored in commits of {SIZE}: event by event, "
+        "or as one list. MB is the growth of its peak of resident memory, after other reads "
+        "have loaded the libraries and opened the connections. The rate is over a real "
+        "connection to the engine on the same machine."
     )
     headers = ["way", "events", "MB", "events a second", "µs of CPU an event"]
     most = max(read.kilobytes for (way, _), read in found.items() if way == "iterate")
@@ -105,6 +105,6 @@ def section(found: Mapping[tuple[str, int], Read]) -> Section:
         "Scaling: the memory of a long read",
         how,
         [Table(headers, rows)],
-        "`iter_events` holds two pages, whatever the length of the stream.",
+        "`iter_events` keeps two pages in memory, however long the stream is.",
         goals=[Goal("memory of a read event by event, in MB", most / 1024, LIMIT_MB)],
     )

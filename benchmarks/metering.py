@@ -1,6 +1,6 @@
-"""Counts what any boto3 client sends, and the units that the engine reports for it.
+"""Counts the requests of any boto3 client, and the units that the engine reports for them.
 
-Standard library only: a driver of another store runs it in an environment without dynamo_es.
+It uses only the standard library, so that drivers of other stores can run it without dynamo_es.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _WRITES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What some work cost.
+    """The cost of some work.
 
     Attributes:
-        requests: calls of the API.
-        write_units: write units, as the engine reports them.
-        read_units: read units, likewise.
-        refused: whether it ended with the refusal of a conflict.
-        note: what else is to be known, in a word or two.
+        requests: number of requests.
+        write_units: write units that the engine reports.
+        read_units: read units that the engine reports.
+        refused: whether it ended with a refused write, because of a conflict.
+        note: a remark for the page, in a few words.
     """
 
     requests: int
@@ -46,14 +46,14 @@ class Cost:
 
 
 class ClientMeter:
-    """The meter of one client, asking for units with each request of data.
+    """Counts the requests of one client, and lets each report its units.
 
     Args:
-        client: of boto3, for DynamoDB.
+        client: client of boto3 for DynamoDB.
 
     Attributes:
         units_of: write units since the last `take`, by operation of the API.
-        items_read: items that came back since then, likewise.
+        items_read: number of items in replies since the last `take`, by operation of the API.
     """
 
     def __init__(self, client: Any) -> None:
@@ -66,7 +66,7 @@ class ClientMeter:
         client.meta.events.register("after-call.dynamodb", self._count)
 
     def take(self) -> Cost:
-        """Return what was spent since the last call."""
+        """Return the cost since the last call."""
         cost = Cost(self._requests, self._write_units, self._read_units)
         self._requests, self._write_units, self._read_units = 0, 0.0, 0.0
         self.units_of.clear()
@@ -93,7 +93,7 @@ class ClientMeter:
 
 
 def _items_in(parsed: dict[str, Any]) -> int:
-    """Return how many items a reply has: what was asked for and left out is not read."""
+    """Return the number of items in a reply. Missing and unprocessed items do not count."""
     by_table = parsed.get("Responses") or {}
     if isinstance(by_table, dict):
         return len(parsed.get("Items", [])) + sum(map(len, by_table.values()))

@@ -1,7 +1,7 @@
-"""What a boundary's appends are billed while independent processes decide at a given rate.
+"""Measures the price of a boundary's appends while independent processes decide at a given rate.
 
-The processes live in a time of their own: each request takes exactly `LATENCY` in it, and the
-engine carries it out in the middle. So the figures do not depend on the machine.
+The processes run in simulated time: each request takes exactly `LATENCY`, and the engine executes
+it in the middle of that time. So the figures do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps
 
 LATENCY: Final = 0.005
-"""Seconds of each request."""
+"""Time in seconds of each request."""
 PROCESSES: Final = 16
-"""That share the load."""
+"""Number of processes that share the load."""
 _DEADLINE: Final = 60.0
 _CREATED: Final = datetime(2026, 1, 31, 12, 30, 0, 123456, UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What happened at one rate.
+    """The measurements at one rate.
 
     Attributes:
-        appends: that were stored.
-        bill: of all of them.
-        seconds: that a decision took, the median.
+        appends: number of stored appends.
+        bill: the price of all appends.
+        seconds: median time of a decision.
     """
 
     appends: int
@@ -58,7 +58,7 @@ class Load:
 
     @property
     def write_units(self) -> float:
-        """Write units of an append."""
+        """The write units per append."""
         return self.bill.write_units / self.appends
 
 
@@ -66,10 +66,10 @@ def measure(engine: Engine, rate: float, appends: int, seed: int = 7) -> Load:
     """Let processes read, decide and append at random times.
 
     Args:
-        engine: where the boundary is.
-        rate: decisions a second, of all processes.
-        appends: how many.
-        seed: of the times, and of who decides.
+        engine: engine that stores the boundary.
+        rate: decisions per second of all processes together.
+        appends: number of appends.
+        seed: seed of the times, and of the choice of the processes.
     """
     random.seed(seed)  # the library's pauses
     client = engine.connect()
@@ -92,11 +92,11 @@ def measure(engine: Engine, rate: float, appends: int, seed: int = 7) -> Load:
         for number in range(PROCESSES)
     ]
     for process in processes:
-        world.enter(world.now, process.decide())  # the first begins the boundary
-        world.run()  # it knows the head from now on
+        world.enter(world.now, process.decide())  # the first append creates the boundary
+        world.run()  # from now on, the process knows the head
     world.took.clear()
     billing.take()
-    # As a Poisson process whose rate is exact: the figures depend on it more than on all else.
+    # A Poisson process with an exact rate, because the figures depend most on the rate.
     began = world.now
     for at in sorted(world.chance.uniform(0, appends / rate) for _ in range(appends)):
         world.enter(began + at, world.chance.choice(processes).decide())
@@ -105,7 +105,7 @@ def measure(engine: Engine, rate: float, appends: int, seed: int = 7) -> Load:
 
 
 class _Process:
-    """A process that knows the boundary's head and has read everything up to it."""
+    """A process that knows the boundary's head, and has read everything up to it."""
 
     def __init__(self, stream: Stream, chance: Random) -> None:
         self._stream = stream
@@ -113,7 +113,7 @@ class _Process:
         self._seen: Any = None
 
     def decide(self) -> Steps[None]:
-        """Read what is new about one thing, and append about it unless it has changed."""
+        """Read the new events with a new tag, and append one under the condition of that read."""
         stream = self._stream
         tag = Tag("seat", self._chance.getrandbits(40))
         query = Query(tags=[tag])
@@ -135,7 +135,7 @@ class _Process:
 
 
 class _World:
-    """Runs steps of many processes in a time of its own."""
+    """Runs the steps of many processes in simulated time."""
 
     def __init__(self, gateway: Gateway, chance: Random) -> None:
         self._gateway = gateway
@@ -149,13 +149,13 @@ class _World:
         return self.now
 
     def enter(self, at: float, steps: Steps[None]) -> None:
-        """Begin steps at a time."""
+        """Schedule the start of steps."""
         at = max(at, self.now)
         retries = Retries(_DEADLINE, None, lambda _: None, self.clock)
         self._plan(at, lambda: self._go_on(steps, at, retries, None))
 
     def run(self) -> None:
-        """Go on until nothing is left to do."""
+        """Run until no steps are left."""
         while self._agenda:
             self.now, _, action = heappop(self._agenda)
             action()
@@ -175,7 +175,7 @@ class _World:
             self._plan(self.now + sum(waits), lambda: self._go_on(steps, began, retries, {}))
             return
         if isinstance(asked, Together):
-            raise TypeError("an append sends one request at a time")
+            raise TypeError("An append must send one request at a time.")
         self._plan(self.now + LATENCY / 2, lambda: self._serve(asked, steps, began, retries))
 
     def _serve(self, asked: Request, steps: Steps[None], began: float, retries: Retries) -> None:

@@ -1,4 +1,4 @@
-"""Requests and units of every operation, beside the usual ways to do the same."""
+"""Measures the requests and units of every operation, against the usual layouts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PER_EVENT: Final = "item per event, unchecked"
 
 
 def measure(engine: Engine) -> dict[str, dict[str, Cost]]:
-    """Return the costs of each operation, by way of doing it and by operation."""
+    """Return the cost of each operation, by layout and by operation."""
     return {
         OURS: run_operations(Ours(engine.config, engine.connect())),
         TEXTBOOK: run_operations(Textbook(engine.connect(), engine.layout_table())),
@@ -45,7 +45,7 @@ def measure(engine: Engine) -> dict[str, dict[str, Cost]]:
 
 
 def budget() -> dict[str, tuple[int, float, float]]:
-    """Return requests, write units and read units that each operation may take."""
+    """Return the limits of each operation: requests, write units and read units."""
     sample = Sample()
     limits: dict[str, tuple[int, float, float]] = {}
     size = EVENTS_PER_COMMIT
@@ -84,14 +84,14 @@ def _load_budget() -> dict[str, tuple[int, float, float]]:
 
 
 def sample_after(skipped: int, number: int) -> list[SampleEvent]:
-    """Return events of the sample after so many."""
+    """Return ``number`` events of the sample after the first ``skipped``."""
     sample = Sample()
     sample.take(skipped)
     return sample.take(number)
 
 
 def section(costs: Mapping[str, Mapping[str, Cost]], remarks: Sequence[str]) -> Section:
-    """Return the table, with the budget beside the figures."""
+    """Return the section on operations, with the budget."""
     limits = budget()
     rows = []
     exceeded = 0
@@ -109,17 +109,18 @@ def section(costs: Mapping[str, Mapping[str, Cost]], remarks: Sequence[str]) -> 
             ]
         )
     how = (
-        "Each cell: requests · write units · read units. The units are those that the engine "
-        "reports (`ReturnConsumedCapacity`), for dynamo_es as its observer is told them. The "
-        "goal is the budget: the size of what is written, in whole kilobytes, and of what is "
-        "read, in whole 4 KB. The events are real ones: file histories of four repositories, "
-        "about 170 bytes of JSON each; all stores get the same. No engine reports the units of "
-        "a refused write; DynamoDB bills it all the same, so it is counted like an accepted one."
-        "\n\n"
+        "Each cell: requests · write units · read units. The units are those that the "
+        "engine reports (`ReturnConsumedCapacity`); for dynamo_es, its observer gets them. "
+        "The goal is the budget: the size of all writes in whole kilobytes, and of all "
+        "reads in whole 4 KB. The events are real ones: file histories of four "
+        "repositories, about 170 bytes of JSON each. All stores get the same events. "
+        "Engines report no units for a refused write, but DynamoDB bills it, so it is "
+        "counted like an accepted one.\n\n"
         "*Item per event, transaction* is the textbook layout: the events and an item with the "
-        "stream's version, which has to be as expected, in one `TransactWriteItems`. *Item per "
-        "event, unchecked* puts one event under the condition that its version is free, and "
-        "several by `BatchWriteItem`: no transaction, no condition, no look at the predecessor."
+        "stream's version, which must be the expected one, in one `TransactWriteItems`. *Item "
+        "per event, unchecked* puts one event under the condition that its version is free, and "
+        "several by `BatchWriteItem`: no transaction, no condition, no check of the version "
+        "before."
     )
     goal = Goal(
         "operations over their budget", exceeded, 0, f"{exceeded} of {len(rows)}", exact=True

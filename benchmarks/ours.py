@@ -1,4 +1,4 @@
-"""This library with the interface of the workload, metered by its own observer."""
+"""Runs the workload on dynamo_es, measured by its own observer."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def stream_id(name: str) -> StreamId:
-    """Return the id of a stream, as the import of a history derives it."""
+    """Return the id of a stream, derived as by the import of a history."""
     return StreamId(name=name, category="file")
 
 
 def raw_events(stream: StreamId, events: Iterable[SampleEvent]) -> list[RawEvent]:
-    """Return events of the sample as the store takes them."""
+    """Return events of the sample as raw events of a stream."""
     return [
         RawEvent(
             event.uuid,
@@ -47,7 +47,7 @@ class ObserverMeter:
         self.reports: list[OperationReport] = []
 
     def take(self) -> Cost:
-        """Return what was spent since the last call."""
+        """Return the cost since the last call."""
         cost = Cost(
             sum(report.requests for report in self.reports),
             sum(report.write_units or 0.0 for report in self.reports),
@@ -58,11 +58,11 @@ class ObserverMeter:
 
 
 class Ours:
-    """A process that works with dynamo_es.
+    """A process that uses dynamo_es.
 
     Args:
-        config: with ``report_capacity``.
-        client: of this library's making.
+        config: configuration, with ``report_capacity``.
+        client: client, configured as dynamo_es does it.
     """
 
     has_snapshots = True
@@ -74,7 +74,7 @@ class Ours:
         self.storage = self._new_process()
 
     def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Append by the process that wrote the stream."""
+        """Append in the process that wrote the stream."""
         stream_ = stream_id(stream)
         try:
             self.storage.insert_events(
@@ -84,7 +84,7 @@ class Ours:
             raise Refused from error
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Append by another process, which never saw the stream."""
+        """Append in another process, which has never read the stream."""
         stream_ = stream_id(stream)
         self._new_process().insert_events(
             stream_, ExplicitVersioning(expected), raw_events(stream_, events)
@@ -95,7 +95,7 @@ class Ours:
         return len(self.storage.fetch_events(stream_id(stream)))
 
     def load_cold(self, stream: str) -> int:
-        """Fetch all events by another process, which never saw the stream."""
+        """Fetch all events in another process, which has never read the stream."""
         return len(self._new_process().fetch_events(stream_id(stream)))
 
     def load_range(self, stream: str, start: int, stop: int) -> int:
@@ -110,7 +110,7 @@ class Ours:
         )
 
     def load_from_snapshot(self, stream: str) -> int:
-        """Fetch the snapshot and what follows."""
+        """Fetch the snapshot and the events after it."""
         return self.load(stream)
 
     def _new_process(self) -> Any:

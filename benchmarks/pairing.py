@@ -1,8 +1,8 @@
-"""Timing in turns: what is compared runs alternately, and is compared within each round.
+"""Times functions in turn, so that their ratios are reliable on a shared machine.
 
-A shared machine is slower at one moment than at another, by far more than the differences at
-hand. Two things timed one right after the other see the same machine; the median of the ratios
-of many such rounds is steady where the times are not.
+The speed of a shared machine changes by far more than the differences to measure. Two functions
+that run right after each other see the same machine, so the median of the ratios of many such
+rounds is steady even if the times are not.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How many times as long one takes as the other.
+    """How many times as long one function takes as another.
 
     Attributes:
-        median: of the rounds.
-        low: a quarter of the rounds is below.
-        high: a quarter of the rounds is above.
+        median: median of the rounds.
+        low: first quartile of the rounds.
+        high: third quartile of the rounds.
     """
 
     median: float
@@ -36,7 +36,7 @@ class Ratio:
 
     @classmethod
     def of(cls, ratios: list[float]) -> Ratio:
-        """Return median and quartiles of the ratios of single rounds."""
+        """Return the median and the quartiles of the ratios of rounds."""
         if len(ratios) == 1:
             return cls(ratios[0], ratios[0], ratios[0])
         low, middle, high = quantiles(ratios, n=4, method="inclusive")
@@ -45,7 +45,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Seconds per call, of each round, by name."""
+    """Seconds per call in each round, by name of the function."""
 
     times: Mapping[str, list[float]]
 
@@ -71,19 +71,19 @@ def time_in_turns(
     calls: int,
     clock: Callable[[], float] = time.thread_time,
 ) -> Samples:
-    """Call each subject so many times in each round, every other round in reverse order.
+    """Time functions in turn; every other round calls them in reverse order.
 
     Args:
-        subjects: what to call, by name.
-        rounds: of all subjects.
-        calls: of each subject in one round.
-        clock: seconds; by default those of CPU time that this thread has used.
+        subjects: functions to call, by name.
+        rounds: number of rounds.
+        calls: number of calls of each function in a round.
+        clock: returns a time in seconds; by default, the CPU time of this thread.
     """
     for subject in subjects.values():
         subject()
     times: dict[str, list[float]] = {name: [] for name in subjects}
     order = list(subjects)
-    # The collector leaves alone what is there already, and collects what they leave.
+    # The garbage collector then scans only the objects that the functions create.
     gc.collect()
     gc.freeze()
     try:

@@ -1,4 +1,4 @@
-"""Draws the plots of the page: the one module that needs matplotlib."""
+"""Draws the plots of the page. Only this module needs matplotlib."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARKERS: Final = ("o", "s", "^")
 
 def draw(plot: Plot, folder: Path) -> Path:
     """Write a plot as SVG into a folder, and return its path."""
-    # The same figures give the same file: no date, no random ids.
+    # Without a date and random ids, the same figures give the same file.
     mpl.rcParams["svg.hashsalt"] = plot.name
     figure = Figure(figsize=_INCHES, layout="constrained")
     axes = figure.add_subplot()

@@ -1,4 +1,4 @@
-"""What reads cost: from a snapshot, of a range in the middle, of a whole stream."""
+"""Measures the cost of reads: from a snapshot, of a range in the middle, of a whole stream."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from benchmarks.metering import Cost
 
 SIZE: Final = 3
-"""Events of a commit, unless a row says otherwise."""
+"""Number of events in a commit, unless a row says otherwise."""
 AFTER_SNAPSHOT: Final = (2, 3, 4, 5)
-"""Commits after the snapshot."""
+"""Numbers of commits after the snapshot."""
 MANY_AFTER: Final = 60
 WHOLE: Final = 99
 LONG_COMMITS: Final = 10
 LOADS_AN_APPEND: Final = 10
 COMMITS_A_SNAPSHOT: Final = 5
 WRITE_DOLLARS: Final = 0.625e-6
-"""Price of a write request unit, on demand, us-east-1."""
+"""On-demand price of a write request unit in us-east-1."""
 READ_DOLLARS: Final = 0.125e-6
-"""Price of a read request unit, on demand, us-east-1."""
+"""On-demand price of a read request unit in us-east-1."""
 
 WARM: Final = "load, snapshot and 2 to 5 commits of 3, the mean"
 COLD: Final = "the same, by a process that never saw the stream, the mean"
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     """The cost of an operation.
 
     Attributes:
-        requests: requests, or their mean.
+        requests: number of requests, or its mean.
         units: read units, or their mean.
     """
 
@@ -49,12 +49,12 @@ class Row(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was measured.
+    """The measurements.
 
     Attributes:
         rows: costs by operation.
-        dollars: price of a million events: their appends, and ten loads from a snapshot each.
-        snapshot_dollars: price of the snapshots on top.
+        dollars: price of a million events: their appends, each with ten loads from a snapshot.
+        snapshot_dollars: additional price of the snapshots.
     """
 
     rows: Mapping[str, Row]
@@ -66,22 +66,22 @@ LIMITS: Final[Mapping[str, Row]] = {
     WARM: Row(1, 1.5),
     COLD: Row(1, 2),
     TAIL: Row(2, 15),
-    # Their own bytes: each item holds the stream's name.
+    # Smaller commits take more units, because each item has the stream's name.
     f"load of {WHOLE} events in commits of 1": Row(1, 8),
     f"load of {WHOLE} events in commits of 3": Row(1, 6),
     f"load of {WHOLE} events in commits of 10": Row(1, 4),
     LOW: Row(1, 1),
 }
-"""Requests and read units that each operation may take; a range in the middle may take 3."""
+"""By operation, the limits of requests and read units. A range in the middle may take 2 and 3."""
 
 
 def measure(engine: Engine, length: int, appends: int) -> Found:
-    """Return the costs.
+    """Measure the costs.
 
     Args:
-        engine: where it runs.
-        length: events of the stream whose middle is read.
-        appends: appends from which the price of a million events is derived.
+        engine: engine to measure on.
+        length: number of events in the stream whose middle is read.
+        appends: number of appends from which the price of a million events is derived.
     """
     store = Ours(engine.config, engine.connect())
     sample = Sample()
@@ -112,7 +112,7 @@ def measure(engine: Engine, length: int, appends: int) -> Found:
 
 
 def middle_of(length: int) -> str:
-    """Return the name of the row of a range in the middle."""
+    """Return the name of the row for a range in the middle."""
     first = length // 2 + 1
     return f"load of versions {first:,} to {first + LONG_COMMITS - 1:,} of {length:,}"
 
@@ -135,7 +135,7 @@ def _append_at(store: Ours, sample: Sample, name: str, expected: int) -> None:
         store.append(name, expected, sample.take(SIZE))
     except Refused:
         return
-    raise RuntimeError("an append at a wrong version was accepted")
+    raise RuntimeError("An append at a wrong version was accepted.")
 
 
 def _price(store: Ours, sample: Sample, appends: int) -> tuple[float, float]:
@@ -171,7 +171,7 @@ def _mean(costs: Sequence[Cost]) -> Row:
 
 
 def section(found: Found, length: int) -> Section:
-    """Return the table, with the limits beside the figures."""
+    """Return the section on reads, with the limits."""
     limits = {**LIMITS, middle_of(length): Row(2, 3)}
     rows = [
         [
@@ -187,12 +187,12 @@ def section(found: Found, length: int) -> Section:
         if row.requests > limits[name].requests or row.units > limits[name].units
     ]
     how = (
-        "Each cell: requests · read units, as the engine reports them. The streams hold events of "
-        "the sample in commits of 3, if the row does not say otherwise. The range is of a stream "
-        f"in commits of {LONG_COMMITS}. The price is that of a million events in commits of 3, 10 "
-        f"loads from a snapshot after each append, and a snapshot after every {COMMITS_A_SNAPSHOT} "
-        "appends: on-demand prices of us-east-1, 0.625 $ per million write units and 0.125 $ per "
-        "million read units. It leaves out storage."
+        "Each cell: requests · read units, as the engine reports them. The streams have events "
+        "of the sample in commits of 3, unless the row says otherwise. The range is from a "
+        f"stream in commits of {LONG_COMMITS}. The price is that of a million events in commits "
+        "of 3, with 10 loads from a snapshot after each append, and a snapshot after every "
+        f"{COMMITS_A_SNAPSHOT} appends, at the on-demand prices of us-east-1: 0.625 $ per "
+        "million write units and 0.125 $ per million read units. It does not include storage."
     )
     remarks = (
         f"A million events cost {found.dollars:.2f} $, and {found.snapshot_dollars:.2f} $ more for "
@@ -203,7 +203,7 @@ def section(found: Found, length: int) -> Section:
         Goal("price of a million events and ten loads an append, in $", found.dollars, 0.65),
     ]
     return Section(
-        "What a read takes beside what it was asked for",
+        "The cost of reads",
         how,
         [Table(["operation", "measured", "limit"], rows)],
         remarks,

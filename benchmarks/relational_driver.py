@@ -1,9 +1,9 @@
-"""Measures a DCB recorder of eventsourcing on PostgreSQL; in an environment that has it.
+"""Measures the DCB recorder of eventsourcing on PostgreSQL, in an environment that has it.
 
     PYTHONPATH=CHECKOUT PYTHON -m benchmarks.relational_driver HOST ROUNDS LENGTH…
 
-HOST is the folder of the server's socket. Prints one JSON document: by length, the times of an
-append and of a read, in milliseconds, as lists of elapsed time and of the client's CPU time.
+HOST is the folder of the server's socket. It prints one JSON document: for each length, the times
+of an append and of a read in milliseconds, each as a list of elapsed and client CPU time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _AT_ONCE = 1_000
 
 
 def main(host: str, rounds: int, lengths: list[int]) -> dict[int, dict[str, list[float]]]:
-    """Measure at each length."""
+    """Measure at each length; return the times as printed."""
     with PostgresDatastore("postgres", host, 5432, "postgres", "") as datastore:
         recorder = PostgresDCBRecorderTT(datastore)
         recorder.create_table()

@@ -1,4 +1,4 @@
-"""eventsourcing's DCB recorder on a PostgreSQL server of its own, run by its driver."""
+"""Starts a PostgreSQL server, and runs the driver of eventsourcing's DCB recorder on it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _PACKAGE: Final = "eventsourcing-postgres"
 _DEBIAN: Final = "/usr/lib/postgresql/*/bin"
 _START_SECONDS: Final = 20
 _USER: Final = "postgres"
-"""User of Debian's package: the server refuses to run as root."""
+"""User of Debian's package, because the server refuses to run as root."""
 
 
 class Times(NamedTuple):
     """Times of an operation, in milliseconds.
 
     Attributes:
-        elapsed: until it was answered.
+        elapsed: elapsed time.
         cpu: CPU time of the client.
     """
 
@@ -42,10 +42,10 @@ class Times(NamedTuple):
 
 
 def run(lengths: Sequence[int], rounds: int) -> Mapping[int, tuple[Times, Times]]:
-    """Return the times of an append and of a read, by the length of the boundary.
+    """Return the times of an append and of a read, by length of the boundary.
 
     Raises:
-        NotRunError: there is no server, or the library does not install or run here.
+        NotRunError: there is no server, or the library cannot be installed or run here.
     """
     programs = _programs()
     python = installed(_PACKAGE, REQUIREMENT)
@@ -75,7 +75,7 @@ def _programs() -> Path:
 
 @contextmanager
 def _server(programs: Path) -> Iterator[Path]:
-    """Run a server that only this machine's users reach, and return the folder of its socket."""
+    """Run a server that only this machine can reach; yield the folder of its socket."""
     with ExitStack() as cleaning:
         folder = Path(tempfile.mkdtemp(prefix="dynamo-es-bench-"))
         cleaning.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -103,7 +103,7 @@ def _wait_for(socket: Path, server: subprocess.Popen[bytes]) -> None:
         if server.poll() is not None or time.monotonic() > deadline:
             raise NotRunError(f"{NAME} was not run: the server did not start.")
         time.sleep(0.05)
-    time.sleep(0.3)  # it takes connections a moment later
+    time.sleep(0.3)  # the server accepts connections a moment after the socket exists
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

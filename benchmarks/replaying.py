@@ -1,4 +1,4 @@
-"""Replies of an engine, recorded once and given again: what is timed then is the client alone."""
+"""Records replies of an engine and replays them, so that only the client is timed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Reply(NamedTuple):
 
 @contextmanager
 def recorded(client: DynamoDBClient) -> Iterator[list[Reply]]:
-    """Record the replies that a client gets within the context."""
+    """Record the replies that a client gets within the context; yield the growing list."""
     replies: list[Reply] = []
 
     def note(response_dict: dict[str, Any] | None, **_: Any) -> None:
@@ -46,14 +46,14 @@ def recorded(client: DynamoDBClient) -> Iterator[list[Reply]]:
 
 
 def replay(client: DynamoDBClient, replies: Sequence[Reply]) -> None:
-    """Answer every request of a client by the next of the replies, over and over again."""
+    """Answer each request of a client with the next reply, and begin again after the last."""
     following = cycle(replies)
 
     def answer(request: Any, **_: Any) -> AWSResponse:
         status, headers, body = next(following)
         return AWSResponse(request.url, status, headers, _Raw(body))  # type: ignore[arg-type]
 
-    # A handler that returns a reply takes the place of the connection; the stubs do not know.
+    # If a handler returns a reply, botocore sends no request; the stubs do not know this.
     client.meta.events.register("before-send.dynamodb", answer)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""What a measurement hands over: tables, plots and goals, in Markdown where they are text."""
+"""Tables, plots and goals, the parts of a section of the page."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NOTHING: Final = "-"
-"""The cell of what does not apply."""
+"""The text of a cell that does not apply."""
 
 LOOSELY: Final = 1.6
-"""How far off a goal a quick run may be: it is short, and the machine may be busy."""
+"""Factor by which a quick run may miss a goal, as it is short and the machine may be busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure that should not be above its limit.
+    """A figure that should not exceed its limit.
 
     Attributes:
-        name: what it is about.
-        figure: as measured.
-        limit: the goal.
-        text: the figure as the page shows it; empty: the number with two digits.
-        exact: whether it counts something, so that even a quick run has to meet it.
+        name: description of the figure.
+        figure: the measured figure.
+        limit: greatest figure that meets the goal.
+        text: text of the figure on the page; empty for the number with two decimals.
+        exact: whether the figure is a count, so that even a quick run must meet the goal.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Goal:
 
     @property
     def met_loosely(self) -> bool:
-        """Whether it is near enough for a quick run."""
+        """Whether the figure is near enough to the limit for a quick run."""
         return self.figure <= self.limit * (1.0 if self.exact else LOOSELY)
 
     def cells(self) -> list[str]:
-        """Return the row of the page's summary."""
+        """Return the cells of its row in the page's summary."""
         figure = self.text or f"{self.figure:.2f}"
         limit = f"{self.limit:g}" if self.exact else f"{self.limit:.3g}"
         return [self.name, figure, f"at most {limit}", "met" if self.met else "**missed**"]
@@ -52,13 +52,13 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the page; figures are on the right of their columns."""
+    """A table of the page. All columns but the first are right-aligned."""
 
     headers: Sequence[str]
     rows: Sequence[Sequence[str]]
 
     def markdown(self) -> str:
-        """Return it in Markdown."""
+        """Return the table in Markdown."""
         rule = ["---", *("---:" for _ in self.headers[1:])]
         lines = [self.headers, rule, *self.rows]
         return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -66,16 +66,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Lines, or bars, to be drawn.
+    """A plot of lines.
 
     Attributes:
-        name: of the file, without its ending.
-        title: what it shows.
-        x_label: what is on the horizontal axis, with its unit; empty for bars.
-        y_label: likewise, vertical.
-        series: by name, the points; of bars, the labels and heights.
+        name: name of the file, without its extension.
+        title: title of the plot.
+        x_label: label of the horizontal axis, with the unit.
+        y_label: label of the vertical axis, with the unit.
+        series: for each line, by name, the horizontal and the vertical coordinates.
         log_x: whether the horizontal axis is logarithmic.
-        log_y: likewise, vertical.
+        log_y: whether the vertical axis is logarithmic.
     """
 
     name: str
@@ -89,15 +89,15 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One measurement, as the page shows it.
+    """A section of the page, about one measurement.
 
     Attributes:
         title: heading.
-        how: how it was measured, in a paragraph or more.
-        tables: the figures.
-        remarks: what is to be seen in them.
-        plots: the figures, drawn.
-        goals: what they should be.
+        how: description of the measurement, in one or more paragraphs.
+        tables: tables of the figures.
+        remarks: text about the figures, below the tables.
+        plots: plots of the figures.
+        goals: goals for the figures.
     """
 
     title: str
@@ -108,7 +108,7 @@ class Section:
     goals: Sequence[Goal] = field(default_factory=tuple)
 
     def markdown(self, folder: str) -> str:
-        """Return it in Markdown, its plots in a folder."""
+        """Return the section in Markdown; ``folder`` is that of the plots, relative to the page."""
         parts = [f"## {self.title}", self.how, *(table.markdown() for table in self.tables)]
         if self.goals:
             headers = ["goal", "figure", "limit", ""]

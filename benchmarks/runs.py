@@ -1,4 +1,4 @@
-"""Everything that is measured, in the order of the page."""
+"""Lists all measurements in the order of the page."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 def sections(
     engine: Engine, scale: Scale, history: Path | None = None
 ) -> list[tuple[str, Callable[[], Section]]]:
-    """Return what to call for each section, by a title.
+    """Return a title and a function for each section; the function measures and returns it.
 
     Args:
-        engine: where it all runs.
-        scale: how much of it.
-        history: what goes into the log; None: the history that comes with the package.
+        engine: engine to measure on.
+        scale: size of the run.
+        history: file with the events for the log; None for the sample of the package.
     """
     rival = _Rival(engine, scale)
     runs: list[tuple[str, Callable[[], Section]]] = [
@@ -128,7 +128,7 @@ def sections(
 
 
 class _Rival:
-    """eventsourcing-dynamodb, run once for two tables; or the reason why it was not."""
+    """Runs eventsourcing-dynamodb once for two sections, or keeps the reason why it did not run."""
 
     def __init__(self, engine: Engine, scale: Scale) -> None:
         self._engine = engine
@@ -159,6 +159,6 @@ def _whole_history(engine: Engine, scale: Scale, rival: _Rival) -> Section:
     if rival.found is not None:
         for size, cost in rival.found.histories.items():
             costs[eventsourcing_rival.NAME, size] = cost
-    # By size first: what is compared stands together.
+    # By size first, so that compared rows are next to each other.
     ordered = dict(sorted(costs.items(), key=lambda entry: entry[0][1]))
     return whole_history.section(ordered, scale.history_events)

@@ -1,6 +1,6 @@
-"""Real events, to measure with: the file histories that come with the package.
+"""Provides real events to measure with: the file histories in the package.
 
-Standard library only: a driver of another store runs it in an environment without dynamo_es.
+It uses only the standard library, so that drivers of other stores can run it without dynamo_es.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class SampleEvent(NamedTuple):
     """One event of the history.
 
     Attributes:
-        uuid: a new one for each time it is taken.
-        stream: tenant and file it belongs to.
+        uuid: id of the event, new each time that the event is taken.
+        stream: tenant and file of the event.
         name: type of the event.
-        created_at: as the file has it, ISO 8601.
+        created_at: time in ISO 8601, as in the file.
         data: payload.
-        context: ids by name; of the history itself, none.
+        context: ids by name; empty in the history itself.
     """
 
     uuid: UUID
@@ -36,11 +36,11 @@ class SampleEvent(NamedTuple):
 
 
 class Sample:
-    """The history, to take events from; begins again when it is used up.
+    """Yields events of a history, and begins again after the last one.
 
     Args:
-        file: another history, in the form in which `dynamo-es import` takes it, packed by gzip;
-            None: the one that comes with the package.
+        file: a history in the format of `dynamo-es import`, compressed by gzip; None for the sample
+            of the package.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -49,19 +49,19 @@ class Sample:
         self._next = count()
 
     def __len__(self) -> int:
-        """Events of the history."""
+        """Return the number of events in the history."""
         return len(self._lines)
 
     def take(self, number: int) -> list[SampleEvent]:
-        """Return the next events, of whatever stream, as if they were of one."""
+        """Return the next ``number`` events, whatever streams they are from."""
         return [self._event(next(self._next) % len(self._lines)) for _ in range(number)]
 
     def rewind(self) -> None:
-        """Begin again: what is compared is given the same events."""
+        """Go back to the first event, so that what is compared gets the same events."""
         self._next = count()
 
     def commits(self, size: int, events: int) -> dict[str, list[list[SampleEvent]]]:
-        """Return the first so many events by stream, each stream in commits of up to ``size``."""
+        """Return the first ``events`` events by stream, in commits of up to ``size``."""
         streams: dict[str, list[SampleEvent]] = {}
         for index in range(min(events, len(self))):
             event = self._event(index)
@@ -78,7 +78,7 @@ class Sample:
 
 
 def snapshot_of(events: list[SampleEvent]) -> dict[str, Any]:
-    """Return a state such as a snapshot would hold: totals, and the commits seen last."""
+    """Return a state as in a snapshot: totals, and the last commits of the repository."""
     return {
         "lines_added": sum(event.data.get("lines_added") or 0 for event in events),
         "lines_deleted": sum(event.data.get("lines_deleted") or 0 for event in events),
@@ -87,7 +87,7 @@ def snapshot_of(events: list[SampleEvent]) -> dict[str, Any]:
 
 
 def with_context(events: list[SampleEvent]) -> list[SampleEvent]:
-    """Return events with the ids of context that event stores usually keep, all different."""
+    """Return events with two different ids in the context, as event stores usually have them."""
     return [
         event._replace(context={"correlation_id": str(uuid4()), "causation_id": str(uuid4())})
         for event in events

@@ -1,4 +1,4 @@
-"""How much is run: enough to be sure, or enough to notice a regression."""
+"""Sizes of a run: enough to be sure, or enough to notice a regression."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ class Scale:
     """The size of a run.
 
     Attributes:
-        rounds: of what is timed in turns.
-        calls: of each subject in a round.
-        loaded_events: of the stream whose loading is timed.
-        history_events: of the history to write and read; all stores do.
-        log_events: of the history to give positions and read by the log; None: all of them.
-        log_pages: of each sequencer whose rate is measured.
-        log_rounds: of each number of requests at once.
-        lengths: of streams, in events.
-        length_rounds: of what is timed at each length.
-        priced_appends: appends from which the price of a million events is derived.
-        commit_sizes: events of one commit.
-        threads: numbers of threads on one client.
-        thread_rounds: of each number of threads.
-        thread_seconds: of one round.
-        contention_seconds: of one round of writers of one boundary.
-        contention_rounds: of each number of writers, at most.
-        offered_appends: appends by independent processes, at each rate.
-        cold_starts: fresh processes of each kind.
-        installs: whether other packages and a wheel are built and installed.
+        rounds: number of rounds of functions that are timed in turn.
+        calls: number of calls of each function in a round.
+        loaded_events: number of events in the stream whose loading is timed.
+        history_events: number of events in the history that each store writes and reads.
+        log_events: number of events that get positions and are read from the log; None for all.
+        log_pages: number of pages of each sequencer whose rate is measured.
+        log_rounds: number of rounds for each number of parallel requests.
+        lengths: numbers of events in a stream.
+        length_rounds: number of timed rounds at each length.
+        priced_appends: number of appends from which the price of a million events is derived.
+        commit_sizes: numbers of events in a commit.
+        threads: numbers of threads that share a client.
+        thread_rounds: number of rounds for each number of threads.
+        thread_seconds: time of one round.
+        contention_seconds: time of one round of writers of one boundary.
+        contention_rounds: most rounds for each number of writers.
+        offered_appends: number of appends by independent processes at each rate.
+        cold_starts: number of starts of each kind of process.
+        installs: whether to build and install a wheel and other packages.
     """
 
     rounds: int

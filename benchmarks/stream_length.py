@@ -1,4 +1,4 @@
-"""Appends and loads at streams of growing length: the one is flat, the other is not."""
+"""Measures the cost of appends and loads by the length of the stream."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _LOADS: Final = 3
 
 @dataclass(slots=True)
 class AtLength:
-    """What was found for streams of one length.
+    """The measurements for streams of one length.
 
     Attributes:
-        append: cost of an append of 3 events, the head remembered.
-        append_seconds: its CPU times.
-        cold: cost of an append by a process that never saw the stream.
+        append: cost of an append of 3 events by a process that remembers the head.
+        append_seconds: CPU times of that append.
+        cold: cost of an append by a process that has never read the stream.
         load: cost of loading all events.
-        load_seconds: CPU time of that.
+        load_seconds: CPU time of that load.
         snapshot_load: cost of loading a snapshot and the events of 10 commits after it.
-        snapshot_seconds: CPU time of that.
+        snapshot_seconds: CPU time of that load.
     """
 
     append: Cost
@@ -46,7 +46,7 @@ class AtLength:
 
 
 def measure(engine: Engine, lengths: Sequence[int], rounds: int) -> dict[int, AtLength]:
-    """Return costs and times by the length of the stream."""
+    """Return the measurements by length of the stream."""
     store = Ours(engine.config, engine.connect())
     sample = Sample()
     for length in lengths:
@@ -98,7 +98,7 @@ def _stream(length: int) -> str:
 
 
 def section(found: Mapping[int, AtLength]) -> Section:
-    """Return the table of lengths."""
+    """Return the section on the length of streams."""
     rows = [
         [
             f"{length:,}",
@@ -113,12 +113,13 @@ def section(found: Mapping[int, AtLength]) -> Section:
         for length, one in found.items()
     ]
     how = (
-        "Streams written in commits of 10 events of the sample; then appends of 3 events, the "
-        "lengths in turns; then an append by a process that never saw the stream; then loads: "
-        "whole, and from a snapshot that is 10 commits of 3 before the head. Costs are requests · "
-        "write units · read units, as the observer is told. Times are CPU time of the client, "
-        "medians: here over a real connection, with the observer on, and with the making of the "
-        "events, which the replays leave out; the engine's own work is not in it."
+        "The streams are written in commits of 10 events of the sample. Then come appends of 3 "
+        "events, to each length in turn, an append by a process that has never read the stream, "
+        "and loads: of the whole stream, and from a snapshot that is 10 commits of 3 before the "
+        "head. Costs are requests · write units · read units, from the observer. Times are "
+        "medians of the client's CPU time, here over a real connection, including the observer "
+        "and the creation of the events, which the replays leave out, but without the engine's "
+        "own work."
     )
     headers = [
         "events in the stream",

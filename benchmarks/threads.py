@@ -1,4 +1,4 @@
-"""Threads that append through one client, each to a stream of its own."""
+"""Measures threads that append with one client, each to its own stream."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _numbers = count()
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Appends and bare puts a second, of each round."""
+    """The numbers of appends and of bare puts per second in each round."""
 
     appends: list[float]
     puts: list[float]
@@ -93,7 +93,7 @@ def _rate(work: Callable[[], Iterator[None]], threads: int, seconds: float) -> f
 
 
 def section(found: Mapping[int, Rates], seconds: float) -> Section:
-    """Return the table of threads."""
+    """Return the section on threads."""
     rows = [
         [
             str(threads),
@@ -105,11 +105,11 @@ def section(found: Mapping[int, Rates], seconds: float) -> Section:
     ]
     how = (
         f"Threads of one process share one client and append commits of {EVENTS_PER_COMMIT} "
-        f"events, each to a stream of its own, for {seconds:g} s; likewise bare `put_item`s of "
-        "the same items by a client of the same kind, in turns. Rates are medians of rounds, the "
-        "ratio that of pairs. The engine runs on the same cores, the interpreter runs one thread "
-        "at a time: this tells how little of the client's time dynamo_es takes, not what DynamoDB "
-        "can take."
+        f"events, each to its own stream, for {seconds:g} s. In turn with that, a client of the "
+        "same kind sends bare `put_item`s of the same items. Rates are medians of rounds, and "
+        "the ratio is the median of pairs. The engine runs on the same cores, and the "
+        "interpreter runs one thread at a time: this shows how little of the client's time "
+        "dynamo_es takes, not how much load DynamoDB can take."
     )
     headers = ["threads", "appends a second", "bare puts a second", "ratio"]
     plot = Plot(

@@ -1,4 +1,4 @@
-"""CPU time of appends and loads over TLS, beside bare boto3 that does the same."""
+"""Measures the CPU time of appends and loads over TLS, against bare boto3."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ APPEND_LIMITS: Final[Mapping[Transport, tuple[float, ...]]] = {
     "default": (0.72, 0.75, 0.85),
     "lean": (0.45, 0.47, 0.55),
 }
-"""Goals of appends of each of the sizes, in bare puts, by transport."""
+"""By transport, the goals for appends of each size, as multiples of a bare put."""
 
 TIMES_FASTER: Final[Mapping[Transport, float]] = {"default": 9}
-"""Goals of loads, by transport: how many times as fast as the bare query."""
+"""By transport, the goal for loads: how many times as fast as the bare query."""
 
 TRANSPORTS: Final[tuple[Transport, ...]] = ("default", "botocore", "lean")
-"""What is measured."""
+"""The transports to measure."""
 
 _BARE: Final = "bare"
 _SOCKET: Final = "socket"
@@ -52,12 +52,12 @@ _KINDS: Final = ("no context", "context of two ids")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """The measurements.
 
     Attributes:
-        appends: CPU times by events of the commit.
+        appends: CPU times by number of events in the commit.
         loads: CPU times by kind of events.
-        events: of a load.
+        events: number of events of a load.
     """
 
     appends: Mapping[int, Samples]
@@ -66,7 +66,7 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale) -> Found:
-    """Return the CPU time that this process spends, by transport."""
+    """Measure the CPU time of this process, by transport."""
     events = Sample().take(scale.loaded_events)
     kinds = dict(zip(_KINDS, (events, with_context(events)), strict=True))
     put = recorded_put(engine)
@@ -135,7 +135,7 @@ def _time(subjects: Mapping[str, Callable[[], object]], rounds: int, calls: int)
 
 
 class _Socket:
-    """Sends one signed request again and again, and looks at no reply: the floor."""
+    """Sends one signed request repeatedly, and ignores the replies: the least CPU time possible."""
 
     def __init__(self, endpoint: str, client: Any, params: dict[str, Any]) -> None:
         self._at = urlsplit(endpoint)
@@ -171,17 +171,17 @@ def _text(value: str | bytes) -> str:
 
 
 def section(found: Found) -> Section:
-    """Return the tables of appends and loads over TLS."""
+    """Return the section on appends and loads over TLS."""
     how = (
-        "CPU time of the client's process. A server in another process, with TLS on this machine, "
-        "gives the engine's recorded replies with DynamoDB's headers over connections that stay "
-        "open. What is compared runs in turns, in rounds; the ratio is the median of the rounds' "
-        "ratios, with quartiles. Bare boto3 is a client with botocore's defaults, apart from "
-        "`retries` (standard mode, as ours): a `put_item` of the finished item with the same "
-        "condition, or a `query` of one map item per event that boto3's `TypeDeserializer` turns "
-        f"into Python. A load of dynamo_es reads commits of {EVENTS_PER_COMMIT}. The floor of "
-        "appends sends a request that was signed before, by a bare socket with TLS, and looks at "
-        "no reply."
+        "CPU time of the client's process. A server in another process on this machine replays "
+        "the engine's replies with DynamoDB's headers over TLS, on connections that stay open. "
+        "The subjects run in turn, in rounds; the ratio is the median of the rounds' ratios, "
+        "with quartiles. Bare boto3 is a client with botocore's defaults, apart from `retries` "
+        "(standard mode, as in dynamo_es): a `put_item` of the finished item with the same "
+        "condition, or a `query` of one map item per event that boto3's `TypeDeserializer` "
+        f"converts to Python values. A load of dynamo_es reads commits of {EVENTS_PER_COMMIT}. "
+        "The floor of appends is a bare TLS socket that sends a request signed beforehand, and "
+        "ignores the reply."
     )
     goals = [
         *(_append_goal(found, name, size) for name in APPEND_LIMITS for size in COMMIT_SIZES),
@@ -228,12 +228,15 @@ def _rows(ours: str, bare: str) -> list[tuple[str, str]]:
 def _append_goal(found: Found, name: Transport, size: int) -> Goal:
     ratio = found.appends[size].ratio(name, _BARE).median
     limit = APPEND_LIMITS[name][COMMIT_SIZES.index(size)]
-    return Goal(f"TLS: CPU of an append of {size}, in bare puts, transport {name}", ratio, limit)
+    return Goal(
+        f"TLS: CPU of an append of {size}, relative to a bare put, transport {name}", ratio, limit
+    )
 
 
 def _load_goal(found: Found, name: Transport, kind: str) -> Goal:
     faster = found.loads[kind].ratio(_BARE, name).median
-    what = f"TLS: CPU of loading {found.events:,} events, {kind}, in bare queries, transport {name}"
+    load = f"TLS: CPU of loading {found.events:,} events, {kind}"
+    what = f"{load}, relative to a bare query, transport {name}"
     return Goal(what, 1 / faster, 1 / TIMES_FASTER[name], f"1/{faster:.1f}")
 
 

@@ -1,4 +1,4 @@
-"""CPU time of typed events beside that of the storage below them."""
+"""Measures the CPU time of typed events against that of raw ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STREAM: Final = stream_id("typed")
 
 
 class FileChanged(Event):
-    """A small event: what a commit did to a file."""
+    """A small event: the change of a file by a Git commit."""
 
     __event_name__ = "benchmark.file-changed"
 
@@ -42,11 +42,11 @@ class FileChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found.
+    """The measurements.
 
     Attributes:
-        events: how many were loaded.
-        loads: CPU times of loading all of them.
+        events: number of loaded events.
+        loads: CPU times of loading all events.
         appends: CPU times of appending a commit.
     """
 
@@ -56,7 +56,7 @@ class Found:
 
 
 def measure(engine: Engine, scale: Scale) -> Found:
-    """Return CPU times of typed loads and appends, and of the same without types."""
+    """Measure loads and appends of typed events, and the same of raw ones."""
     number = scale.loaded_events
     events = [FileChanged.model_validate(event.data) for event in Sample().take(number)]
     config = replace(engine.config, report_capacity=False)
@@ -69,7 +69,7 @@ def measure(engine: Engine, scale: Scale) -> Found:
     with recorded(client) as loaded:
         found = store.load_stream(_STREAM)
     if [one.event for one in found] != events:
-        raise RuntimeError("what was loaded is not what was appended")
+        raise RuntimeError("The loaded events are not the appended ones.")
     with recorded(client) as appended:
         store.append(*events[:EVENTS_PER_COMMIT], stream_id=_STREAM, expected_version=number)
 
@@ -99,13 +99,14 @@ def measure(engine: Engine, scale: Scale) -> Found:
 
 
 def section(found: Found) -> Section:
-    """Return the table of typed events."""
+    """Return the section on typed events."""
     load, append = found.loads.ratio(_TYPED, _RAW), found.appends.ratio(_APPEND, _APPEND_RAW)
     how = (
-        f"Events of a pydantic class with four fields, in commits of {EVENTS_PER_COMMIT}; timed "
-        f"like the load above. `load_stream` validates {found.events:,} of them on top of what "
-        "`fetch_events` does; `append` makes JSON of a commit, and compares what would be loaded "
-        "with what was given, on top of what `insert_events` does."
+        f"Events of a pydantic class with four fields, in commits of {EVENTS_PER_COMMIT}, timed "
+        "like the load above. In addition to the work of `fetch_events`, `load_stream` "
+        f"validates {found.events:,} of them. In addition to the work of `insert_events`, "
+        "`append` converts a commit to JSON, and compares the events that would be loaded with "
+        "the given ones."
     )
     rows = [
         [
@@ -125,13 +126,13 @@ def section(found: Found) -> Section:
         ["CPU", "storage", "typed", f"ratio (goals: {TIMES_RAW}, {APPEND_TIMES_RAW})"], rows
     )
     loading = Goal(
-        f"CPU of loading {found.events:,} typed events, in loads of raw ones",
+        f"CPU of loading {found.events:,} typed events, relative to raw ones",
         load.median,
         TIMES_RAW,
         f"{load.median:.2f}",
     )
     appending = Goal(
-        f"CPU of appending {EVENTS_PER_COMMIT} typed events, in appends of raw ones",
+        f"CPU of appending {EVENTS_PER_COMMIT} typed events, relative to raw ones",
         append.median,
         APPEND_TIMES_RAW,
         f"{append.median:.2f}",

@@ -1,4 +1,4 @@
-"""A whole history, written and read back: what an event costs on the average."""
+"""Measures the average cost of an event, by writing and reading a whole history."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from benchmarks.metering import Cost
 
 LIMITS: Final = {3: 0.37, 10: 0.17}
-"""Write units per event, by events of a commit: what larger histories take."""
+"""By events in a commit, the limit of write units per event, from larger histories."""
 
 
 def measure(engine: Engine, events: int) -> dict[tuple[str, int], tuple[Cost, Cost]]:
-    """Return the costs of writing and reading, by way of doing it and size of commits."""
+    """Return the costs of writing and of reading, by layout and size of commits."""
     ours = Ours(engine.config, engine.connect())
     textbook = Textbook(engine.connect(), engine.layout_table())
     per_event = PerEvent(engine.connect(), engine.layout_table())
@@ -34,7 +34,7 @@ def measure(engine: Engine, events: int) -> dict[tuple[str, int], tuple[Cost, Co
 
 
 def section(costs: Mapping[tuple[str, int], tuple[Cost, Cost]], events: int) -> Section:
-    """Return the table."""
+    """Return the section on the history."""
     events = min(events, len(Sample()))
     streams = len(Sample().commits(1, events))
     rows = [
@@ -48,10 +48,10 @@ def section(costs: Mapping[tuple[str, int], tuple[Cost, Cost]], events: int) -> 
         for (name, size), (written, read) in costs.items()
     ]
     how = (
-        f"The first {events:,} events of the history that comes with the package, of "
-        f"{streams:,} streams, are appended stream by stream in commits of up to 3 and of up to 10 "
-        "events, then every stream is read whole. Many streams are short, so commits are on "
-        "the average smaller than their limit."
+        f"The first {events:,} events of the package's sample, in {streams:,} streams, are "
+        "appended stream by stream, in commits of up to 3 and of up to 10 events. Then every "
+        "stream is read completely. Many streams are short, so the average commit is smaller "
+        "than its limit."
     )
     headers = [
         "layout",

@@ -1,6 +1,6 @@
-"""The same work for every store: the operations of the budget, and a whole history.
+"""The same work for every store: the operations with a budget, and a whole history.
 
-Standard library only: a driver of another store runs it in an environment without dynamo_es.
+It uses only the standard library, so that drivers of other stores can run it without dynamo_es.
 """
 
 from __future__ import annotations
@@ -24,46 +24,46 @@ EVENTS_PER_COMMIT: Final = 3
 COMMITS_AFTER_SNAPSHOT: Final = 10
 
 
-class Refused(Exception):  # noqa: N818 - the right answer to a conflict
-    """The append was refused: the stream is not at the version it expects."""
+class Refused(Exception):  # noqa: N818 - a conflict is no error here
+    """An append was refused, because the stream is not at the expected version."""
 
 
 class Meter(Protocol):
-    """Tells what was spent."""
+    """Measures the cost of requests."""
 
     def take(self) -> Cost:
-        """Return what was spent since the last call."""
+        """Return the cost since the last call."""
 
 
 class Store(Protocol):
-    """A way to keep streams in DynamoDB."""
+    """A store of streams in DynamoDB."""
 
     @property
     def meter(self) -> Meter:
-        """What its work costs."""
+        """Measures the cost of the store's requests."""
 
     @property
     def has_snapshots(self) -> bool:
-        """Whether it can keep them."""
+        """Whether the store supports snapshots."""
 
     def append(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Append by a process that knows the stream's version; `Refused` on a conflict."""
+        """Append in a process that knows the stream's version; raise `Refused` on a conflict."""
 
     def append_cold(self, stream: str, expected: int, events: Sequence[SampleEvent]) -> None:
-        """Append by a process that has to look at the stream's version first."""
+        """Append in a process that must read the stream's version first."""
 
     def load(self, stream: str) -> int:
-        """Read all events of a stream, consistently where it can; return how many."""
+        """Read all events of a stream, consistently if possible; return their number."""
 
     def save_snapshot(self, stream: str, version: int, state: dict[str, Any]) -> None:
-        """Keep a state of the stream."""
+        """Store a snapshot of a stream."""
 
     def load_from_snapshot(self, stream: str) -> int:
-        """Read the snapshot and the events after it; return how many events and snapshots."""
+        """Read the snapshot and the events after it; return the number of both together."""
 
 
 def run_operations(store: Store) -> dict[str, Cost]:
-    """Return what each operation costs on a store, by its name."""
+    """Return the cost of each operation on a store, by name of the operation."""
     sample = Sample()
     costs: dict[str, Cost] = {}
     for size in COMMIT_SIZES:
@@ -87,7 +87,7 @@ def _conflicts(store: Store, sample: Sample, accepted: Cost) -> dict[str, Cost]:
     size = EVENTS_PER_COMMIT
     sample.rewind()
     store.append("conflicts", 0, sample.take(size))
-    # Another writer was faster: what stands there is not what this one expects.
+    # Another writer was faster, so the stream is not at the version that this one expects.
     store.append_cold("conflicts", size, sample.take(size))
     sample.rewind()
     sample.take(size)
@@ -127,7 +127,7 @@ def _loads(store: Store, sample: Sample) -> dict[str, Cost]:
 
 
 def run_history(store: Store, size: int, events: int) -> tuple[Cost, Cost]:
-    """Return what it costs to write a history in commits of up to ``size``, and to read it."""
+    """Return the cost of writing a history in commits of up to ``size``, and of reading it."""
     streams = Sample().commits(size, events)
     prefix = f"history-{size}-"
     store.meter.take()
@@ -148,7 +148,7 @@ def _spend(store: Store, work: Callable[[], object], accepted: Cost | None = Non
         work()
     except Refused:
         cost = store.meter.take()
-        # DynamoDB bills refused writes like accepted ones; no engine reports them.
+        # DynamoDB bills refused writes like accepted ones, but engines do not report them.
         units = 0.0 if accepted is None else accepted.write_units
         return replace(cost, write_units=units, refused=True)
     cost = store.meter.take()
@@ -161,4 +161,4 @@ def _events(number: int) -> str:
 
 def _check(found: int, wanted: int) -> None:
     if found != wanted:
-        raise RuntimeError(f"{found} events came back instead of {wanted}")
+        raise RuntimeError(f"{found} events came back instead of {wanted}.")

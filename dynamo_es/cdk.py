@@ -1,6 +1,6 @@
-"""The event store as a construct of AWS CDK. Needs the extra ``cdk``, and Node.js.
+"""A construct of AWS CDK that deploys the event store. Needs the extra ``cdk``, and Node.js.
 
-It includes infra/app.yaml, the template that ``dynamo-es deploy`` deploys: there is one definition.
+The construct includes infra/app.yaml, the same template that ``dynamo-es deploy`` deploys.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ROLES: Final = (
 
 
 class EventStore(Construct):
-    """Tables and policies, and the functions that you ask for.
+    """The tables and policies of an event store, and the Lambda functions that you ask for.
 
     Example:
         ::
@@ -46,11 +46,11 @@ class EventStore(Construct):
 
     Args:
         scope: the stack.
-        id: of the construct.
-        package: zip that ``dynamo-es package`` built; None: the stack has no function.
-        parameters: of the template, such as ``{"LogRetentionDays": 7}``; ``dynamo-es template app``
-            lists them. CDK's tokens are taken.
-        environment: more variables of all functions.
+        id: id of the construct.
+        package: path of the zip that ``dynamo-es package`` built; None: the stack has no functions.
+        parameters: parameters of the template, such as ``{"LogRetentionDays": 7}``;
+            ``dynamo-es template app`` lists them. Values may be CDK tokens.
+        environment: further environment variables for all functions.
 
     Raises:
         ConfigurationError: a parameter is unknown, or a function has no package.
@@ -109,7 +109,7 @@ class EventStore(Construct):
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables by which a program finds the tables."""
+        """The environment variables by which a program finds the tables."""
         return {
             f"DYNAMO_ES_{kind.upper()}_TABLE": self._template.get_resource(f"{kind}Table").ref
             for kind in ("Events", "Log", "Keys")
@@ -119,8 +119,8 @@ class EventStore(Construct):
         """Give a role the policy of its task.
 
         Args:
-            role: such as ``Writers``; the names are those of infra/access.yaml.
-            to: the role.
+            role: name of the policy in infra/access.yaml, such as ``Writers``.
+            to: the role that gets it.
 
         Raises:
             ConfigurationError: there is no such policy.

@@ -1,4 +1,4 @@
-"""Every environment variable that the library reads; no other file reads the environment.
+"""Defines every environment variable that the library reads; no other file reads them.
 
 ``docs/reference/configuration.md`` lists the same variables in one table.
 """
@@ -20,10 +20,10 @@ PREFIX: Final = "DYNAMO_ES_"
 
 
 def variables(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
-    """Return the given variables; None: those of the process.
+    """Return the given variables, or those of the process for None.
 
     Raises:
-        ConfigurationError: not a mapping.
+        ConfigurationError: it is not a mapping.
     """
     if environ is None:
         return os.environ
@@ -35,7 +35,7 @@ def variables(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
 
 @contextmanager
 def changed(changes: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the process while the context lasts, for the modules that it imports."""
+    """Set variables of the process within a ``with`` block, for modules that are imported there."""
     before = dict(os.environ)
     os.environ.update(changes)
     try:
@@ -51,8 +51,8 @@ class Variable(Generic[T_co]):
 
     Attributes:
         name: its name.
-        parse: returns the value of a text; raises ValueError for a wrong text.
-        kind: what the text must be, for messages.
+        parse: turns the text into the value; raises ValueError for a wrong text.
+        kind: the text that is wanted, for messages, such as "an integer".
         default: the value while the variable is unset or blank.
     """
 
@@ -62,13 +62,13 @@ class Variable(Generic[T_co]):
     default: T_co
 
     def read(self, environ: Mapping[str, str] | None = None) -> T_co:
-        """Return the value, without blanks around it.
+        """Return the variable's value; blanks around its text are ignored.
 
         Args:
             environ: the variables; None: those of the process.
 
         Raises:
-            ConfigurationError: the text is of another kind.
+            ConfigurationError: the text cannot be parsed.
         """
         text = (variables(environ).get(self.name) or "").strip()
         if not text:
@@ -100,7 +100,7 @@ def _interval(text: str) -> float:
 
 
 def _is_true(text: str) -> bool:
-    """Whether a text is one that Powertools for AWS Lambda takes for true."""
+    """Return whether Powertools for AWS Lambda takes a text for true."""
     return text.lower() in {"1", "true", "t", "yes", "y", "on"}
 
 
@@ -112,11 +112,11 @@ _OF_TYPES: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
 
 
 def of_field(name: str, type_name: str) -> Variable[object]:
-    """Return the variable of a setting of `DynamoConfig`: the prefix and its name in capitals.
+    """Return the variable of a setting of `DynamoConfig`: ``DYNAMO_ES_`` and its name in capitals.
 
     Args:
         name: name of the field.
-        type_name: its annotation. Of another type than a number or a switch, it is text.
+        type_name: annotation of the field. Fields that are neither numbers nor switches are text.
     """
     parse, kind = _OF_TYPES.get(type_name, (str, "text"))
     return Variable(PREFIX + name.upper(), parse, kind, None)
@@ -173,4 +173,4 @@ OTHERS: Final[tuple[Variable[object], ...]] = (
     *(HANDLER, INITIALIZATION_TYPE, TRACE, UPKEEP),
     TEST_ENDPOINT,
 )
-"""All variables that are not a field of `DynamoConfig`."""
+"""All variables that stand for no field of `DynamoConfig`."""

@@ -6,9 +6,9 @@
     ├── InputError (also a ValueError)          refused before anything is sent
     │   ├── InvalidStreamIdError                tenant, category, name or UUID; key too long
     │   │   └── IncompatibleUuidAndName         the name derives another UUID
-    │   ├── InvalidVersioningError              not a versioning, or not a version
+    │   ├── InvalidVersioningError              a wrong versioning or version
     │   ├── InvalidRangeError                   start or stop below 1
-    │   ├── InvalidEventError                   not JSON, contradicting versions, mixed clocks
+    │   ├── InvalidEventError                   not JSON, a wrong version, mixed time zones
     │   ├── InvalidSubjectError                 a data subject that cannot be a key
     │   ├── InvalidPositionError                negative, or past the end of the log
     │   ├── TenantRequiredError                 each tenant has a log: say which one
@@ -20,7 +20,7 @@
     │   └── CommitTooLargeError                 more than one write can carry
     ├── ConcurrentStreamWriteError              the stream is not at the expected version
     │   └── AppendAllConflictError              streams of an append to several have changed
-    ├── BoundaryConflictError                   an event that the caller has not seen matches
+    ├── BoundaryConflictError                   a query matches an event that you have not seen
     ├── EnlistedWriteRefusedError               the condition of an enlisted write was not met
     ├── AppendsFailedError                      some of many independent appends failed
     ├── UnknownConsumerError                    no checkpoint with that name
@@ -28,7 +28,7 @@
     ├── UnknownSubjectError                     nothing was ever encrypted for that subject
     ├── ProjectionPausedError                   the projection is paused
     ├── ProjectionDemotedError                  a newer version of the projection is live
-    ├── VersionLagsError                        a version that is not as far as the live one
+    ├── VersionLagsError                        the version lags the live one
     ├── CursorBusyError                         another process applies the stream's events
     ├── ProjectionBusyError                     another worker runs the projection
     ├── ProjectionWriteRefusedError             a condition of a projection's writes was not met
@@ -36,8 +36,8 @@
     ├── VersioningMismatch                      versions on a versionless stream, or the reverse
     │   ├── ExpectedVersionUsedOnVersionlessStream
     │   └── NoExpectedVersionGivenOnVersionedStream
-    ├── SnapshotAheadOfStreamError              a snapshot of a version not reached
-    ├── AppendOutcomeUnknownError               stored or not: DynamoDB's answer is lost
+    ├── SnapshotAheadOfStreamError              the stream has not reached its version
+    ├── AppendOutcomeUnknownError               the events may be stored or not
     ├── StreamGapError                          an event is missing in the middle of a stream
     ├── StoredItemError                         an item that this release cannot read
     ├── UnreadableEventError                    a stored event that does not fit its class
@@ -69,10 +69,10 @@
         └── UnavailableError                    time-out, broken connection, internal error
             └── ReplicaLagError                 an item has not arrived in this region yet
 
-Each error carries what a handler needs as attributes, and its message says what to do next.
-A message names a stream by its UUID, its category and its name.
-The two mixing errors, their base and ``IncompatibleUuidAndName`` keep the names that
-python-event-sourcery gives them. Errors survive ``pickle`` and ``copy``.
+Each error has attributes for its handler, and a message that says what to do next. A message names
+a stream by its UUID, its category and its name. ``VersioningMismatch``, its two subclasses,
+``IncompatibleUuidAndName``, ``DuplicatedEvent`` and ``NoSubjectIdFound`` have the names that
+python-event-sourcery gives them. You can pickle and copy every error.
 """
 
 from __future__ import annotations
@@ -89,17 +89,17 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 _SHOWN: Final = 3
-"""Conflicts that a message shows in full."""
+"""Number of conflicts that a message shows in full."""
 
 
 def describe_stream(stream_id: object) -> str:
-    """Return a stream as errors and logs name it.
+    """Return the text by which errors and logs name a stream.
 
     Example: ``1b4e28ba-… (category 'Account', name 'acc-1')``. Text, and a UUID without category
     and name, stay as they are. Long categories and names are cut.
     """
     if not isinstance(stream_id, str | UUID):
-        # An event, given by mistake, would be quoted.
+        # Not its text: an event that was given by mistake would be quoted.
         return type(stream_id).__name__
     parts = [
         f"{label} {shown(value, str)}"
@@ -112,8 +112,8 @@ def describe_stream(stream_id: object) -> str:
 class EventStoreError(Exception):
     """Base of every error of the library.
 
-    You can pickle and copy all of them: message, attributes and notes stay, and so does the
-    cause (``__cause__``), at least as text.
+    You can pickle and copy every error. The copy has the message, the attributes, the notes and the
+    cause (``__cause__``). A cause that cannot be pickled is kept as text.
     """
 
     __reduce__ = reduce_error
@@ -130,7 +130,7 @@ class InvalidStreamIdError(InputError):
 
 
 class IncompatibleUuidAndName(InvalidStreamIdError):  # noqa: N818 - python-event-sourcery's name
-    """A stream id got a name and a UUID, and the name derives another UUID.
+    """A stream id was given a name and a UUID, but the name derives another UUID.
 
     Attributes:
         received: the UUID given.
@@ -149,7 +149,7 @@ class IncompatibleUuidAndName(InvalidStreamIdError):  # noqa: N818 - python-even
 
 
 class InvalidVersioningError(InputError):
-    """Not one of the three versionings, or an expected version that is not a version."""
+    """The versioning is not one of the three ways to append, or its version is not a version."""
 
 
 class InvalidRangeError(InputError):
@@ -160,8 +160,8 @@ class InvalidEventError(InputError):
     """An event or a snapshot that cannot be stored.
 
     Attributes:
-        stream_id: the stream of the refused append or snapshot, as text; None if what was given
-            as a snapshot names no stream.
+        stream_id: the stream of the refused append or snapshot, as text; None if the snapshot names
+            no stream.
     """
 
     def __init__(self, stream_id: object | None, reason: str) -> None:
@@ -175,8 +175,8 @@ class CommitTooLargeError(InputError):
 
     Attributes:
         stream_id: the stream of the refused write, as text.
-        size: bytes that the write needs.
-        limit: bytes that a write can have.
+        size: bytes that the write would need.
+        limit: most bytes that a write can have.
     """
 
     def __init__(self, stream_id: object, size: int, limit: int, reason: str) -> None:
@@ -191,7 +191,7 @@ class InvalidPositionError(InputError):
 
     Attributes:
         position: the position that was given.
-        last_position: the last position of the log; None where it does not matter.
+        last_position: the last position of the log; None if the position is wrong in any log.
     """
 
     def __init__(self, position: object, last_position: int | None = None) -> None:
@@ -213,10 +213,10 @@ class InvalidPositionError(InputError):
 
 
 class TenantRequiredError(InputError):
-    """The operation is about one log, and each tenant has a log of its own.
+    """The operation needs one log, but each tenant has its own and you did not say which.
 
     Attributes:
-        operation: what was asked for, such as "The last position of the log".
+        operation: the refused operation, such as "The last position of the log".
     """
 
     def __init__(self, operation: str) -> None:
@@ -236,7 +236,7 @@ class InvalidSubscriptionError(InputError):
 
 
 class AsynchronousFunctionError(InvalidSubscriptionError):
-    """A function that is asynchronous or a generator, so that calling it would not run it."""
+    """A function is asynchronous or a generator, so a plain call would not run it."""
 
 
 class InvalidConsumerError(InputError):
@@ -248,7 +248,7 @@ class InvalidMessageError(InputError):
 
 
 class InvalidEnlistedWriteError(InputError):
-    """A write that cannot be in one transaction with an append; nothing was sent."""
+    """A write cannot be part of an append's transaction; nothing was sent."""
 
 
 class ConcurrentStreamWriteError(EventStoreError):
@@ -257,10 +257,11 @@ class ConcurrentStreamWriteError(EventStoreError):
     Attributes:
         stream_id: the stream, as text.
         expected: version that the append expected.
-        actual: version that this refusal saw, 0 for a stream that does not exist; the stream may
-            have more events by now. None: the refusal does not show it.
-        winning: the `RawEvent` objects from ``expected + 1`` to ``actual``, if the refusal came
-            with all of them, else empty. Apply them to what you loaded instead of loading again.
+        actual: version of the stream when the append was refused; 0 if the stream does not exist.
+            It may have more events by now. None: unknown.
+        winning: the `RawEvent` objects from ``expected + 1`` to ``actual``, if the store returned
+            all of them with the refusal; else empty. Apply them to the state that you loaded,
+            instead of loading it again.
     """
 
     def __init__(
@@ -284,14 +285,14 @@ class ConcurrentStreamWriteError(EventStoreError):
 
 
 class AppendAllConflictError(ConcurrentStreamWriteError):
-    """Streams of an append to several are not as expected; nothing was written.
+    """An append to several streams found some of them changed; nothing was written.
 
     ``stream_id``, ``expected``, ``actual`` and ``winning`` are those of the first conflict.
 
     Attributes:
         conflicts: the `ConcurrentStreamWriteError` of each stream that has changed, by its
-            `StreamId`, in the order of the call. A stream that is missing here may have changed
-            too: the refusal shows at least one, and mostly all.
+            `StreamId`, in the order of the call. It has at least one stream, and usually all that
+            changed; a stream that is missing here may have changed too.
     """
 
     def __init__(self, conflicts: Mapping[Any, ConcurrentStreamWriteError]) -> None:
@@ -306,18 +307,18 @@ class AppendAllConflictError(ConcurrentStreamWriteError):
 
 
 class BoundaryConflictError(EventStoreError):
-    """An event that the caller has not seen matches the query of an append; nothing was written.
+    """The query of an append matches an event that you have not seen; nothing was written.
 
     Attributes:
         stream_id: the stream of the boundary, as text.
         boundary: name of the boundary; None if only its UUID is known.
-        query: the query of the append; None if it had none, and ``after`` was not reached.
-        after: version up to which the caller has seen the boundary.
-        head: version that this refusal has seen it to, with its generation: ``after`` of the
-            next try.
-        matching: the `RawEvent` objects above ``after`` and up to ``head`` that match, in order;
-            `Boundary.typed` makes objects of your classes. Empty: the boundary has not reached
-            ``after``: it was deleted since, or ``after`` does not come from a read of this one.
+        query: the query of the append; None if it had none.
+        after: version up to which you had seen the boundary.
+        head: version up to which the query was checked, with its generation. Give it as ``after``
+            when you try again.
+        matching: the matching `RawEvent` objects above ``after`` and up to ``head``, in order;
+            `Boundary.typed` makes objects of your classes from them. Empty if the boundary has not
+            reached ``after``: it was deleted since, or ``after`` comes from another boundary.
     """
 
     def __init__(
@@ -344,10 +345,10 @@ class BoundaryConflictError(EventStoreError):
 
     @property
     def command(self) -> str | None:
-        """The command that shows which events match, and which alternative of the query each.
+        """Shell command that shows the matching events, each with the alternative that it matches.
 
-        None without a query. Add ``--tenant`` if the boundary is of another tenant than the
-        default. The message leaves the command out, because a tag has a value of an event.
+        None without a query. Add ``--tenant`` unless the boundary belongs to the default tenant.
+        The message does not have the command, because a tag may hold a value of an event.
         """
         if self.query is None:
             return None
@@ -356,11 +357,11 @@ class BoundaryConflictError(EventStoreError):
 
 
 class EnlistedWriteRefusedError(EventStoreError):
-    """The condition of a write in ``transact_with`` was not met; nothing was written.
+    """The condition of one of your writes in ``transact_with`` was not met; nothing was written.
 
     Attributes:
         stream_id: the stream of the append, as text.
-        index: place of the write in ``transact_with``, 0-based.
+        index: index of the write in ``transact_with``, 0-based.
         item: the item that failed the condition, in DynamoDB's wire format, if the write asked
             for it (``ReturnValuesOnConditionCheckFailure``); else None.
     """
@@ -376,12 +377,12 @@ class EnlistedWriteRefusedError(EventStoreError):
 
 
 class AppendsFailedError(EventStoreError):
-    """Some appends of one call failed, or all; the others are stored.
+    """Some or all appends of one call failed; the others are stored.
 
     Attributes:
         streams: the `StreamId` of each append, in the order of the call.
-        results: the result of each append: what it would have returned alone, or the error that it
-            would have raised.
+        results: the result of each append, in the same order: the version that it would have
+            returned alone, or the error that it would have raised.
     """
 
     def __init__(self, streams: tuple[Any, ...], results: tuple[Any, ...]) -> None:
@@ -398,7 +399,7 @@ class AppendsFailedError(EventStoreError):
 
     @property
     def errors(self) -> dict[Any, Exception]:
-        """The error of each stream with a failed append, by its `StreamId`; the first one."""
+        """The first error of each stream with a failed append, by its `StreamId`."""
         errors: dict[Any, Exception] = {}
         for stream, result in zip(self.streams, self.results, strict=True):
             if isinstance(result, Exception):
@@ -429,7 +430,7 @@ class UnknownConsumerError(EventStoreError):
 
 
 class UnknownOutboxEntryError(EventStoreError):
-    """The outbox has no failed event at that position.
+    """The outbox has no entry of a failed event at that position.
 
     Attributes:
         outbox: name of the outbox.
@@ -499,12 +500,12 @@ class ProjectionDemotedError(EventStoreError):
 
 
 class VersionLagsError(EventStoreError):
-    """A version of a projection is not as far as the live one, so it was not promoted.
+    """A version of a projection lags the live one, so it was not promoted.
 
     Attributes:
         projection: name of the projection.
-        version: the version.
-        position: the version's position in the log.
+        version: the version that was not promoted.
+        position: its position in the log.
         live_position: position of the live version.
     """
 
@@ -539,9 +540,10 @@ class CursorBusyError(EventStoreError):
 
 
 class ProjectionWriteRefusedError(EventStoreError):
-    """The condition of a write that the handler of a projection or projector returned was not met.
+    """The condition of a write that a handler returned was not met.
 
-    Neither the writes of that event were made nor those of later ones; earlier ones were.
+    None of the writes of that event was made, nor those of later events. Those of earlier events
+    were made.
 
     Attributes:
         projection: name of the projection or projector.
@@ -569,8 +571,8 @@ class ProjectionBusyError(EventStoreError):
     Attributes:
         projection: name of the projection.
         worker: the worker that holds the lease; "" if it is not known.
-        tenant_id: tenant whose log it is; None: the log of all tenants, or the tenant's in
-            `Backend.in_tenant`.
+        tenant_id: tenant of the log; None: the log of all tenants, or in `Backend.in_tenant` that
+            of its tenant.
     """
 
     def __init__(self, projection: str, worker: str = "", tenant_id: str | None = None) -> None:
@@ -601,7 +603,7 @@ class OutboxBusyError(EventStoreError):
 
 
 class VersioningMismatch(EventStoreError):  # noqa: N818 - python-event-sourcery's name
-    """An append or a snapshot with versions on a stream without versions, or the reverse.
+    """A write with versions to a stream without versions, or the reverse.
 
     Attributes:
         stream_id: the stream, as text.
@@ -613,14 +615,14 @@ class VersioningMismatch(EventStoreError):  # noqa: N818 - python-event-sourcery
 
 
 class ExpectedVersionUsedOnVersionlessStream(VersioningMismatch):
-    """An append or a snapshot with a version, on a stream without versions."""
+    """An append or a snapshot has a version, but its stream has no versions."""
 
     def __init__(self, stream_id: object) -> None:
         super().__init__(stream_id, "it has no versions; append with NO_VERSIONING.")
 
 
 class NoExpectedVersionGivenOnVersionedStream(VersioningMismatch):
-    """An append with ``NO_VERSIONING``, on a stream whose events have versions."""
+    """An append has ``NO_VERSIONING``, but its stream has versions."""
 
     def __init__(self, stream_id: object) -> None:
         super().__init__(
@@ -649,7 +651,7 @@ class SnapshotAheadOfStreamError(EventStoreError):
 
 
 class AppendOutcomeUnknownError(EventStoreError):
-    """The events of an append may be stored or not; they are never stored in part.
+    """The events of an append may be stored or not: all of them or none.
 
     You can safely append the same events (same UUIDs) again with the same expected version: if
     they are stored already, the call succeeds and writes nothing. With ``ANY_VERSION`` and
@@ -657,7 +659,7 @@ class AppendOutcomeUnknownError(EventStoreError):
 
     Attributes:
         stream_id: the stream, as text.
-        expected: version that the append expected; None without an explicit one.
+        expected: version that the append expected; None if it expected no explicit version.
     """
 
     def __init__(self, stream_id: object, expected: int | None, reason: str) -> None:
@@ -677,7 +679,7 @@ class AppendOutcomeUnknownError(EventStoreError):
 
 
 class StreamGapError(EventStoreError):
-    """An event is missing in the middle of a stream, on two reads in a row.
+    """An event was missing in the middle of a stream in two reads, one after the other.
 
     Attributes:
         stream_id: the stream, as text.
@@ -732,7 +734,7 @@ class UnreadableEventError(EventStoreError):
 
 
 class UnknownEventError(UnreadableEventError):
-    """No event class has the name of a stored event."""
+    """No event class that this process knows has the name of a stored event."""
 
     def __init__(self, stream_id: object, version: int | None, name: str) -> None:
         super().__init__(
@@ -768,9 +770,9 @@ class NewerSchemaError(UnreadableEventError):
 
 
 class CommandDecidedError(EventStoreError):
-    """A command has stored its events already, and deciding it again gave other events.
+    """A command has stored its events already, but deciding it again gave other events.
 
-    Nothing was written now. The events that the command stored the first time stay valid.
+    Nothing was written this time. The events that the command stored the first time stay valid.
 
     Attributes:
         stream_id: the stream, as text.
@@ -828,10 +830,10 @@ class PublishingError(EventStoreError):
 
 
 class RedactedError(EventStoreError):
-    """Replaces a cause whose text may quote an event.
+    """Stands for a cause whose text may quote an event.
 
-    The message says the class of the original error and where it was raised. The traceback is
-    that of the original error.
+    The message names the class of the original error and where it was raised. The traceback is that
+    of the original error.
     """
 
 
@@ -839,7 +841,7 @@ class LogScopeError(ConfigurationError):
     """A log table was written with one ``log_scope`` and opened with another.
 
     Attributes:
-        table: name of the log table; None: unknown.
+        table: name of the log table; None if it is unknown.
         stored: the scope that the table was written with.
         configured: the scope that this process has.
     """
@@ -864,7 +866,7 @@ class ReplicaWriteError(ConfigurationError):
     """The tables are replicas of another region, so this process must not write to them.
 
     Attributes:
-        operation: what was refused, such as ``append``.
+        operation: the refused operation, such as ``append``.
     """
 
     def __init__(self, operation: str) -> None:
@@ -939,10 +941,11 @@ class TableNotFoundError(ServiceError):
 
 
 class EnlistedTableNotFoundError(TableNotFoundError):
-    """A table that a write in ``transact_with`` goes to does not exist; nothing was written.
+    """The table of one of your writes in ``transact_with`` does not exist; nothing was written.
 
     Attributes:
-        tables: the tables of your writes; one of them does not exist, or is still being created.
+        tables: the tables of your writes. At least one of them does not exist, or is still being
+            created.
     """
 
     advice = "Create it, or correct the TableName in transact_with. Nothing was written."
@@ -968,7 +971,7 @@ class CredentialsError(ServiceError):
 class ThrottledError(ServiceError):
     """DynamoDB throttled every attempt of the request; nothing was written."""
 
-    advice = "Try again later. If it goes on, raise the table's limits or spread the streams."
+    advice = "Try again later. If it goes on, raise the table's limits or use more streams."
 
 
 class ContentionError(ServiceError):
@@ -991,7 +994,7 @@ class ReplicaLagError(UnavailableError):
 
     advice = (
         "Nothing was skipped, so call again. CloudWatch's metric ReplicationLatency of the global "
-        "table says how late this region is."
+        "table shows how late this region is."
     )
 
     def __init__(self, operation: str, missing: str, subject: str = "") -> None:
@@ -1023,7 +1026,7 @@ class PrivacyError(EventStoreError):
 
     Attributes:
         stream_id: the stream, as text.
-        field: place of the value in the event.
+        field: the field, as a JSON pointer into the event.
     """
 
     def __init__(self, stream_id: object, field: str, reason: str) -> None:
@@ -1053,7 +1056,7 @@ class NoSubjectIdFound(PrivacyError):  # noqa: N818 - python-event-sourcery's na
 
 
 class DecryptionError(PrivacyError):
-    """A stored encrypted value was altered, or moved here from elsewhere.
+    """A stored encrypted value was altered, or moved here from another place.
 
     Attributes:
         stream_id: the stream, as text.

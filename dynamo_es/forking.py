@@ -1,7 +1,8 @@
-"""Makes forks safe: a forked child gets connections and locks of its own.
+"""Makes the library safe to fork: a child gets connections and locks of its own.
 
-A child begins as a copy of its parent with one thread. If both use one connection, they get each
-other's replies. If another thread held a lock during the fork, nothing releases it in the child.
+A child begins as a copy of its parent with only one thread. If both processes use one connection,
+each may read the replies of the other. If another thread held a lock during the fork, nothing would
+release the lock in the child.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class ForkAware(Protocol):
     """An object with state that a forked child must not use."""
 
     def after_fork(self) -> None:
-        """Replace that state; called in the child, before anything else runs there."""
+        """Replace that state. Called in the child, before anything else runs there."""
 
 
 _aware: WeakSet[ForkAware] = WeakSet()

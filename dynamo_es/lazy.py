@@ -14,8 +14,8 @@ def lazy_names(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and ``__dir__`` of a package.
 
-    Call it where no type checker looks. Otherwise the checker takes any name for one of the
-    package.
+    Call it under ``if not TYPE_CHECKING:``. A type checker that sees ``__getattr__`` accepts every
+    name of the package, misspelled ones too.
 
     Args:
         package: the package's ``__name__``.

@@ -1,6 +1,6 @@
-"""Lets exceptions survive `pickle`, `copy` and the way between processes.
+"""Makes exceptions survive `pickle` and `copy`, so that they can cross process borders.
 
-Python restores a pickled exception by calling its class with the message alone, which fails if the
+Python restores a pickled exception by calling its class with the message alone. That fails if the
 class takes other arguments. These functions restore the message, attributes, notes and causes.
 """
 
@@ -16,27 +16,27 @@ _LINKS: Final = ("__cause__", "__context__", "__suppress_context__")
 
 
 def reduce_error(error: BaseException) -> tuple[Any, ...]:
-    """Return the parts from which `pickle` restores an error; the ``__reduce__`` of our errors.
+    """Return the parts from which `pickle` restores an error: ``__reduce__`` of our errors.
 
     An attribute that cannot be pickled becomes its ``repr``. A cause that cannot be pickled becomes
-    a `RemoteError` with its text. So every error reaches its handler.
+    a `RemoteError` with its text. So every error can be pickled.
     """
     state = {name: _portable(value) for name, value in vars(error).items()}
     hidden = error.__suppress_context__
     state["__cause__"] = _portable_error(error.__cause__)
-    # A context that is not shown is not worth its bytes.
+    # Tracebacks do not show a suppressed context, so it is not worth its bytes.
     state["__context__"] = None if hidden else _portable_error(error.__context__)
     state["__suppress_context__"] = hidden
     return _bare, (type(error), error.args), state
 
 
 def copy_error(error: ErrorT) -> ErrorT:
-    """Return a shallow copy of an error; the ``__copy__`` of our errors."""
+    """Return a shallow copy of an error: ``__copy__`` of our errors."""
     return _restored(error, vars(error))
 
 
 def deepcopy_error(error: ErrorT, memo: dict[int, Any]) -> ErrorT:
-    """Return a copy of an error with attributes of its own; the ``__deepcopy__`` of our errors.
+    """Return a copy of an error with its own attributes: ``__deepcopy__`` of our errors.
 
     Its causes are shared, not copied.
     """
@@ -45,7 +45,7 @@ def deepcopy_error(error: ErrorT, memo: dict[int, Any]) -> ErrorT:
 
 
 class RemoteError(Exception):
-    """Replaces a cause that cannot be pickled, with the name of its class and its text.
+    """Stands for a cause that cannot be pickled; it has the cause's class name and text.
 
     Attributes:
         kind: full name of the cause's class.

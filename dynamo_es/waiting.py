@@ -1,8 +1,8 @@
-"""How code waits: it blocks its thread, or lets the other tasks of an event loop run.
+"""Lets shared code wait in two ways: block its thread, or let other tasks of an event loop run.
 
-Most code waits for what was injected: a client, a clock's sleep. This module has the rest: turns
-that are held over requests, and work that runs beside the caller. Without an event loop, all of it
-blocks. `dynamo_es.aio` puts the waiting of a loop in that place, for the calls that it makes.
+Most code waits through an injected object, such as a client or a clock's sleep. This module covers
+the rest: locks that are held during requests, and work that runs beside the caller. Everything here
+blocks by default. `dynamo_es.aio` replaces the blocking for the calls that it makes.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ T = TypeVar("T")
 
 
 class Waits(Protocol):
-    """How a call of an asynchronous interface waits."""
+    """The way in which a call of the asynchronous interface waits."""
 
     def work_on(self, work: Callable[[], None], helpers: int) -> None:
-        """Run ``work`` here and, at the same time, in so many helpers; return when all end."""
+        """Run ``work`` here and in ``helpers`` helpers at the same time; return when all end."""
 
     def begin(self, call: Callable[[], object]) -> Callable[[], None]:
-        """Begin a call beside this one; the result waits for its end. The call raises nothing."""
+        """Begin a call beside this one, and return a function that waits for its end.
+
+        The call must not raise.
+        """
 
     def until_free(self, turn: Turn) -> None:
-        """Wait until a turn may be free."""
+        """Wait until the turn may be free."""
 
     def elsewhere(self, call: Callable[[], T]) -> T:
-        """Return what a call returns that blocks or computes for long; a thread makes it."""
+        """Make a call that blocks or computes for long in a thread, and return its result."""
 
 
 def _blocks() -> Waits | None:
@@ -44,36 +47,36 @@ _how: list[Callable[[], Waits | None]] = [_blocks]
 
 
 def how_to_wait() -> Waits | None:
-    """Return how the running call waits; None: it blocks its thread."""
+    """Return the way in which the running call waits; None if it blocks its thread."""
     return _how[0]()
 
 
 def wait_by(how: Callable[[], Waits | None]) -> None:
-    """Ask a function from now on how a call waits."""
+    """Set the function that `how_to_wait` calls from now on."""
     _how[0] = how
 
 
 def elsewhere(call: Callable[[], T]) -> T:
-    """Return what a call returns that blocks or computes for long.
+    """Make a call that blocks or computes for long, and return its result.
 
-    In a call of the asynchronous interface a thread makes it, so that the event loop goes on.
+    Within the asynchronous interface, a thread makes the call, so that the event loop goes on.
     """
     waits = how_to_wait()
     return call() if waits is None else waits.elsewhere(call)
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether an error ends the thread or the task that runs here, such as Ctrl-C."""
+    """Return whether an error, such as Ctrl-C, ends the running thread or task."""
     asyncio = sys.modules.get("asyncio")  # not imported here: few processes need it
     cancelled: type[BaseException] = getattr(asyncio, "CancelledError", KeyboardInterrupt)
     return isinstance(error, KeyboardInterrupt | cancelled)
 
 
 class Turn:
-    """A lock that may be held over requests: what waits for it lets the event loop go on.
+    """A lock that you may hold during requests; waiting for it does not block an event loop.
 
-    A plain lock blocks a thread. If that thread runs an event loop, the task that holds the lock
-    never gets on.
+    A plain lock blocks its thread. If that thread runs an event loop, the task that holds the lock
+    could never go on and release it.
     """
 
     def __init__(self) -> None:
@@ -82,14 +85,14 @@ class Turn:
 
     @property
     def taken(self) -> bool:
-        """Whether anybody has it."""
+        """Whether a call holds the turn."""
         return self._lock.locked()
 
     def take(self) -> bool:
         """Take the turn if it is free, and return whether it was."""
         return self._lock.acquire(blocking=False)
 
-    def tell(self, wake: Callable[[], object]) -> None:
+    def when_free(self, wake: Callable[[], object]) -> None:
         """Call a function once when the turn is given back, or at once if it is free."""
         self._wake.append(wake)
         if not self.taken:

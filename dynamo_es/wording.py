@@ -1,4 +1,4 @@
-"""Words for the messages of errors, which must not quote the values of an event."""
+"""Shows values in error messages without quoting the values of an event."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _LONGEST: Final = 80
 
 
 def shown(value: object, *kinds: type) -> str:
-    """Return a wrong argument as the message of an error may name it.
+    """Return the text that an error message may show for a wrong argument.
 
-    The argument may be an event, or a part of one, which was given by mistake. So the message
-    names its class only, unless the value is None, a number, or of a class that was wanted.
+    The argument may be an event, or a part of one, that was given by mistake. So the text names
+    only its class, unless the value is None, a number, or an instance of one of ``kinds``.
 
     Args:
         value: the argument.
-        kinds: the classes whose values the message quotes, cut to 80 characters: ``str`` where
-            the argument must be text.
+        kinds: classes whose values are quoted, cut to 80 characters. Give ``str`` if the argument
+            must be text.
     """
     kind = type(value)
     if isinstance(value, type):

@@ -1,4 +1,4 @@
-"""Makes infra/global-event-store.yaml of event-store.yaml: the same tables in several Regions."""
+"""Derives infra/global-event-store.yaml from event-store.yaml: its tables in several Regions."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEADER: Final = """\
-# The tables of event-store.yaml in two or three AWS Regions, as global tables. Made from that file
-# by scripts/infra: edit that one. Deploy it once, in the Region that will write events:
+# The tables of event-store.yaml in two or three AWS Regions, as global tables. Do not edit this
+# file: scripts/infra generates it from that one. Deploy it once, in the Region that will write
+# events:
 #
 #   aws cloudformation deploy --template-file global-event-store.yaml --stack-name event-store \\
 #       --region eu-west-1 --parameter-overrides Consistency=EVENTUAL SecondRegion=eu-central-1
 #
-# Then deploy access.yaml and the functions as ever. For functions and roles in another Region,
+# Then deploy access.yaml and the functions as usual. For functions and roles in another Region,
 # deploy existing-tables.yaml there first.
 #
-# Choose the consistency now: AWS cannot change it later, and only new, empty tables get STRONG.
+# Choose the consistency now: it cannot be changed later, and only new, empty tables can be STRONG.
 #
 # EVENTUAL  One Region writes events, and the others read them about a second later. Set
 #           DYNAMO_ES_REPLICATION=replica in the others.
 # STRONG    Each Region may append. An append takes longer, because it waits for a second Region.
 #           Exactly three Regions: three with tables (ThirdRegion), or two and a witness that only
 #           votes (WitnessRegion). All three belong to one of AWS's sets, such as Ireland, London,
-#           Paris and Frankfurt. No transactions: set DYNAMO_ES_REPLICATION=strong in all Regions.
-#           No expiry (TTL): the fences of deleted streams stay, about 90 bytes for each commit.
+#           Paris and Frankfurt. Such tables have no transactions: set DYNAMO_ES_REPLICATION=strong
+#           in all Regions. Nor do they have expiry (TTL): the fences of deleted streams stay, about
+#           90 bytes for each commit.
 #
-# Cost: each Region stores everything and is billed for each write, in replicated write units.
+# Cost: each Region stores everything, and each write is billed in each Region, in replicated write
+# units.
 #
 # The tables outlive the stack (Retain).
 """
@@ -46,23 +49,23 @@ PARAMETERS: Final[dict[str, Any]] = {
         "Type": "String",
         "AllowedPattern": "[a-z]{2}(-[a-z]+)+-[0-9]",
         "ConstraintDescription": "the name of a Region, such as eu-central-1",
-        "Description": "The second Region that gets the tables; the first is that of the stack.",
+        "Description": "Second Region that gets the tables. The first is the Region of the stack.",
     },
     "ThirdRegion": {
         "Type": "String",
         "Default": "",
         "AllowedPattern": "^$|[a-z]{2}(-[a-z]+)+-[0-9]",
         "ConstraintDescription": "empty, or the name of a Region",
-        "Description": "A third Region that gets the tables; empty for none.",
+        "Description": "Third Region that gets the tables; empty for none.",
     },
     "WitnessRegion": {
         "Type": "String",
         "Default": "",
         "AllowedPattern": "^$|[a-z]{2}(-[a-z]+)+-[0-9]",
         "ConstraintDescription": "empty, or the name of a Region",
-        "Description": "With STRONG and two Regions: the third one, which keeps no readable table.",
+        "Description": "Third Region of STRONG with two tables. It only votes; empty for none.",
     },
-    # Other Regions cannot use the key of this one, so it takes a multi-Region key: one id for all.
+    # Other Regions cannot use a key of this one. A multi-Region key has the same id in all Regions.
     "KmsKeyId": {
         "Type": "String",
         "Default": "",
@@ -84,7 +87,7 @@ _NOTHING: Final = {"Ref": "AWS::NoValue"}
 _OF_A_REPLICA: Final = (
     *("TableClass", "PointInTimeRecoverySpecification", "DeletionProtectionEnabled", "Tags"),
 )
-"""Properties of a table that each replica has for itself."""
+"""Properties that each replica of a table sets for itself."""
 
 
 def _empty(parameter: str) -> dict[str, Any]:
@@ -130,7 +133,7 @@ def template(folder: Path) -> dict[str, Any]:
         {"Label": {"default": "Regions"}, "Parameters": [*PARAMETERS][:-1]},
         *source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"],
     ]
-    # Reads and writes are limited apart here.
+    # Global tables have separate conditions for the limits of reads and of writes.
     conditions = {name: each for name, each in source["Conditions"].items() if name != "HasMaximum"}
     for group in groups:
         group["Parameters"] = [
@@ -166,8 +169,8 @@ def _global(resource: dict[str, Any]) -> dict[str, Any]:
     if table.pop("OnDemandThroughput", None):
         table["WriteOnDemandThroughputSettings"] = _limit("HasMaxWrites", "Write")
         replica["ReadOnDemandThroughputSettings"] = _limit("HasMaxReads", "Read")
-    # An eventually consistent global table has a stream of old and new images: even that of keys,
-    # whose readers could read keys for a day after their deletion. No policy here allows that.
+    # An eventually consistent global table must have a stream of old and new images, even the keys
+    # table. It shows keys for a day after their deletion, but no policy here allows reads of it.
     changes = {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     strong = table.get("StreamSpecification", _NOTHING)
     table["StreamSpecification"] = {"Fn::If": ["IsStrong", strong, changes]}

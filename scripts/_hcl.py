@@ -1,4 +1,4 @@
-"""Writes Terraform's language, in the form that `terraform fmt` gives it."""
+"""Writes Terraform's language, formatted as `terraform fmt` would do it."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _STEP: Final = "  "
 
 
 class Expression(str):
-    """Text of an expression, which is written as it is."""
+    """Source text of an expression, which is written without quotes."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, value: Any) -> Expression:
-        """Return the expression of a value."""
+        """Return the expression for a value."""
         return value if isinstance(value, cls) else cls(_value(value))
 
 
 def quoted(text: str) -> str:
-    """Return a text as a literal, without interpolation."""
+    """Return a text as a string literal in which nothing is interpolated."""
     return json.dumps(text, ensure_ascii=False).replace("${", "$${").replace("%{", "%%{")
 
 
 def block(
     head: str, body: Mapping[str, Any], inner: Sequence[tuple[str, Mapping[str, Any]]] = ()
 ) -> str:
-    """Return a block, with blocks in it.
+    """Return the source of a block, with nested blocks.
 
     Args:
-        head: such as ``variable "name"``.
-        body: its arguments.
-        inner: heads and arguments of the blocks in it.
+        head: its first line without the brace, such as ``variable "name"``.
+        body: its arguments, by name.
+        inner: head and arguments of each nested block.
     """
     lines = _indented(_arguments(body))
     for name, arguments in inner:
@@ -66,7 +66,7 @@ def _value(value: Any) -> str:  # noqa: PLR0911 - one for each kind of value
 
 
 def _arguments(body: Mapping[str, Any]) -> list[str]:
-    """Return lines, where the signs of neighbours that fit in one line stand below each other."""
+    """Return lines, with aligned equals signs in each run of one-line arguments."""
     written = [
         (name if _NAME.fullmatch(name) else quoted(name), _value(value))
         for name, value in body.items()
@@ -80,7 +80,7 @@ def _arguments(body: Mapping[str, Any]) -> list[str]:
 
 
 def _groups(written: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
-    """Return runs of arguments that are aligned: one with several lines ends a run."""
+    """Return the runs of arguments to align: an argument of several lines ends a run."""
     groups: list[list[tuple[str, str]]] = [[]]
     for name, value in written:
         if "\n" in value:

@@ -1,4 +1,4 @@
-"""What `scripts/infra` runs: writes what is made from the templates, or compares it."""
+"""Runs as `scripts/infra`: generates files from the templates, or checks them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).parents[1]
 
 
 def made() -> Iterator[tuple[Path, str]]:
-    """Yield each file that is made, with its right text."""
+    """Yield the path of each generated file, with its current text."""
     infra = ROOT / "infra"
     yield infra / "app.yaml", _app_template.text(infra)
     yield infra / "global-event-store.yaml", _global_tables.text(infra)
@@ -29,12 +29,12 @@ def made() -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Write the files; with --check: 1 if one of them is not current."""
+    """Write the files; with ``--check``, return 1 if one of them is out of date."""
     check = "--check" in sys.argv[1:]
     stale = [(path, text) for path, text in made() if not path.exists() or path.read_text() != text]
     for path, text in stale:
         if check:
-            sys.stdout.write(f"{path.relative_to(ROOT)} is not current: run scripts/infra.\n")
+            sys.stdout.write(f"{path.relative_to(ROOT)} is out of date: run scripts/infra.\n")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)

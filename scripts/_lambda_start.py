@@ -1,6 +1,6 @@
-"""Measures how a packaged function starts, under AWS's runtime interface client where it is there.
+"""Measures how a packaged function starts, under AWS's runtime interface client if installed.
 
-The runtime's API and DynamoDB are imitated by a server in this process, over plain HTTP.
+A server in this process imitates the runtime's API and DynamoDB, over plain HTTP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS: Final = ("default", "lean", "bare")
-"""Transports of dynamo_es, and boto3 alone."""
+"""The transports of dynamo_es, and ``bare`` for boto3 alone."""
 
 _RUNTIME: Final = "/2018-06-01/runtime/"
 _CRC_OF_EMPTY: Final = "2745614147"
@@ -89,10 +89,10 @@ class Started:
     """One start of a function.
 
     Attributes:
-        init_seconds: from the start of the process until it asked for an event.
-        call_seconds: from then until it answered the event.
-        cpu_seconds: CPU time of both, the interpreter's own start included.
-        peak_kilobytes: resident memory, at its most.
+        init_seconds: time from the start of the process until it asked for an event.
+        call_seconds: time from then until it answered the event.
+        cpu_seconds: CPU time of both, including the interpreter's own start.
+        peak_kilobytes: greatest resident memory.
     """
 
     init_seconds: float
@@ -102,13 +102,13 @@ class Started:
 
 
 def measure(code: Path, scratch: Path, client: Path | None, runs: int) -> dict[str, list[Started]]:
-    """Start functions of each kind so many times, in turns.
+    """Start the function of each kind ``runs`` times, in turn; return the starts by kind.
 
     Args:
         code: folder of the packaged function.
         scratch: folder for the handlers.
-        client: folder of AWS's runtime interface client; None: without.
-        runs: starts of each kind; one more, before, fills the caches.
+        client: folder of AWS's runtime interface client; None to do without.
+        runs: number of starts of each kind, after one that only fills the caches.
     """
     starts: dict[str, list[Started]] = {kind: [] for kind in KINDS}
     for kind in KINDS:
@@ -124,7 +124,7 @@ def measure(code: Path, scratch: Path, client: Path | None, runs: int) -> dict[s
 
 
 def lines(starts: dict[str, list[Started]], *, with_client: bool) -> list[str]:
-    """Return what was measured, in words."""
+    """Return the lines of a report on the starts."""
     runtime = "AWS's runtime interface client" if with_client else "plain Python"
     told = [
         f"start of a function under {runtime} (in brackets: of boto3 alone, from the same zip):"
@@ -178,7 +178,7 @@ def _start(kind: str, code: Path, scratch: Path, client: Path | None) -> Started
         )
         try:
             if not server.answered.wait(_LONGEST):
-                raise RuntimeError(f"a function of the kind {kind} did not answer")
+                raise RuntimeError(f"The function of the kind {kind} did not answer.")
         finally:
             process.kill()
             process.wait()
@@ -186,7 +186,7 @@ def _start(kind: str, code: Path, scratch: Path, client: Path | None) -> Started
 
 
 class _Server(ThreadingHTTPServer):
-    """The runtime's API with one event, and a DynamoDB that accepts every write."""
+    """Serves the runtime's API with one event, and a DynamoDB that accepts every write."""
 
     daemon_threads = True
 
@@ -197,7 +197,7 @@ class _Server(ThreadingHTTPServer):
         self.answered = threading.Event()
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing: a function that is stopped leaves its connections."""
+        """Ignore errors: a function that is stopped leaves connections open."""
 
 
 class _Requests(BaseHTTPRequestHandler):
@@ -231,7 +231,7 @@ class _Requests(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing of the requests."""
+        """Log no requests."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What `scripts/measure-history` runs: imports, reads back, compares, replays, counts."""
+"""Runs as `scripts/measure-history`: imports a history, reads it back, and replays its log."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The log of the history: written by a scan, read by a subscription, and verified."""
+    """Figures of the log: a scan writes it, a subscription reads it, and it is verified."""
 
     pages: int
     write_units: float
@@ -50,7 +50,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One way to import the history, and the figures of that import."""
+    """Figures of an import of the history with one setting."""
 
     summary: Summary
     priced_units: int
@@ -61,14 +61,14 @@ class Measurement:
 
     @property
     def replay_limit(self) -> float:
-        """Requests that a replay should not exceed."""
+        """The most requests that a replay should send."""
         return 1.05 * (self.replay.pages + ceil(self.summary.commits / 100))
 
 
 def measure(
     file: Path, endpoint_url: str, settings: Settings, streams: Mapping[StreamOf, Sequence[Line]]
 ) -> Measurement:
-    """Import a file into tables of its own, and read every stream back."""
+    """Import a file into new tables, read every stream back, and replay the log."""
     with set_stage(endpoint_url) as stage:
         with open_source(file) as source, watched("0 events") as show:
             importer = Importer(
@@ -95,7 +95,7 @@ def commits_of(streams: Mapping[StreamOf, Sequence[Line]], settings: Settings) -
 
 
 def priced(stage: Stage, commits: Sequence[Chunk]) -> int:
-    """Return the write units of commits by the size rules, whatever the engine reports."""
+    """Return the write units of commits by AWS's size rules, which engines may not report."""
     return sum(
         stage.storage(one.stream)
         .append_cost(one.stream.id, ExplicitVersioning(one.first - 1), one.events)
@@ -170,7 +170,7 @@ def tabulate(measured: Mapping[str, Measurement]) -> Table:
 
 
 def main() -> int:
-    """Measure every way, print the figures; 1 if anything differs or costs too much."""
+    """Measure every setting, print the figures; return 1 if a stream differs or costs too much."""
     parser = argparse.ArgumentParser(prog="scripts/measure-history")
     parser.add_argument("file", type=Path)
     parser.add_argument("endpoint_url")

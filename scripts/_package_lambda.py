@@ -1,4 +1,4 @@
-"""What `scripts/package-lambda` runs: builds packages as `dynamo-es package` does, and measures."""
+"""Runs as `scripts/package-lambda`: builds packages as `dynamo-es package` does; measures them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ print(time.perf_counter() - began)
 
 
 def main() -> int:
-    """Build; 1 if a zip is larger than it may be."""
+    """Build the packages; return 1 if a zip is larger than the limit."""
     arguments = _parse()
     into: Path = arguments.into
     into.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def main() -> int:
         if here and not arguments.without_boto3:
             _measure(recipe)
     if too_large:
-        _tell(f"A zip has more than {MOST_MEGABYTES} MB.")
+        _tell(f"A zip is larger than {MOST_MEGABYTES} MB.")
     return 1 if too_large else 0
 
 
@@ -81,7 +81,7 @@ def _measure(recipe: Recipe) -> None:
 
 
 def cold_start(folder: Path, body: str) -> float:
-    """Return the seconds that a fresh interpreter takes for something, with that folder only."""
+    """Return the seconds that code takes in a fresh interpreter that has only this folder."""
     done = subprocess.run(  # noqa: S603 - of this file's own making
         [sys.executable, "-S", "-c", _TIMED.format(body=body)],
         env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
@@ -115,7 +115,7 @@ def _tell_starts(folder: Path, scratch: Path) -> None:
 
 
 def _runtime_client(folder: Path) -> Path | None:
-    """Install the program by which Lambda runs Python's functions; None if it cannot be had."""
+    """Install AWS's runtime interface client and return its folder; None if pip fails."""
     try:
         _pip("install", "awslambdaric", "--target", str(folder), "--only-binary=:all:")
     except subprocess.CalledProcessError:

@@ -1,6 +1,6 @@
-"""What `scripts/site` makes of the program itself: the pages' parts that nobody writes by hand.
+"""Generates the parts of the site's pages that describe the program itself.
 
-A page has a comment such as ``<!-- generated: command line -->``; the part takes its place.
+Each part replaces a comment such as ``<!-- generated: command line -->`` of a page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PICTURE = re.compile(r"^!\[([^\]]+)\]\((pictures/[\w-]+\.svg)\)$", re.MULTILINE
 
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
-    """Replace each comment of a page by the part that it names; mkdocs calls it."""
+    """Return a page with each such comment replaced by its part; mkdocs calls this hook."""
     markdown = _PLACE.sub(lambda found: PARTS[found[1]](), markdown)
     folder = Path(page.file.abs_src_path).parent
 
@@ -35,13 +35,13 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:
 
 
 def _inline(picture: Path, alternative: str) -> str:
-    """Return a picture as part of the page, where it follows the page's colours."""
+    """Return a picture as inline SVG, so that it follows the page's colours."""
     svg = " ".join(picture.read_text(encoding="utf-8").split())
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alternative)}" ', 1)
 
 
 def command_line() -> str:
-    """Return the reference of the command ``dynamo-es``, one section for each command."""
+    """Return the reference of the command ``dynamo-es``, with a section for each command."""
     import typer
 
     from dynamo_es.cli.application import application
@@ -82,12 +82,12 @@ def _options(command: Any, context: Any) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Return text as a cell of a table; ``[default: 4]`` must not become a link."""
+    """Return text escaped for a table's cell; ``[default: 4]`` must not become a link."""
     return " ".join(text.split()).replace("|", "\\|").replace("[", "\\[")
 
 
 def tree_of_errors() -> str:
-    """Return the tree of errors, as the docstring of the module draws it."""
+    """Return the tree of errors from the docstring of their module."""
     from dynamo_es import exceptions
 
     block = inspect.getdoc(exceptions).split("::\n\n", 1)[1]

@@ -1,4 +1,4 @@
-"""Docstrings as the site shows them: literal blocks are code, names are links.
+"""Turns docstrings into Markdown for the site: literal blocks become code, names become links.
 
 In this project's docstrings, a name in single backticks refers to something public, and double
 backticks are code. A name that refers to nothing fails the build, as a broken link does.
@@ -27,12 +27,12 @@ class Docstrings(Extension):
     """Turns the literal blocks and the names of docstrings into Markdown."""
 
     def on_package(self, *, pkg: Module, **_: object) -> None:
-        """Change the docstrings of all objects of a package; griffe calls it."""
+        """Change the docstrings of all objects of a package; griffe calls this hook."""
         _change(pkg, Names(pkg))
 
 
 class Names:
-    """What a name in a docstring can refer to."""
+    """Finds what a name in a docstring refers to."""
 
     def __init__(self, package: Module) -> None:
         self._package = package
@@ -42,9 +42,9 @@ class Names:
                 self._public.setdefault(name, f"{module.path}.{name}")
 
     def target(self, name: str, thing: Object) -> str | None:
-        """Return the path that a name refers to; None for a module, or one of Python's own.
+        """Return the path that a name refers to; None for modules and Python's own names.
 
-        The members of its class come first, then public names, then those of its module.
+        It looks in the members of the object's class, then in public names, then in its module.
         """
         first, _, rest = name.partition(".")
         owner = thing if isinstance(thing, Class) else thing.parent
@@ -59,7 +59,7 @@ class Names:
         return None if hasattr(builtins, first) else name
 
     def _anchored(self, path: str) -> str:
-        """Return the path, or that of its class for a field that has no section of its own."""
+        """Return the path; for a field without its own section, return the path of its class."""
         above, _, last = path.rpartition(".")
         try:
             owner = self._package[above.partition(".")[2]]

@@ -1,1 +1,1 @@
-"""Programs that are measured from their first line on, each in a fresh process."""
+"""Programs that are measured from their first line, each in a new process."""

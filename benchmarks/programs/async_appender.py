@@ -1,7 +1,7 @@
-"""Appends over one asynchronous backend, many at a time, and says what that took.
+"""Appends with an asynchronous backend, many at a time, and prints the time as a line of JSON.
 
-Its arguments: event loop (asyncio or uvloop), endpoint, appends at a time, seconds; for a steady
-load, appends a second as well. It prints one line of JSON.
+Its arguments are the event loop (asyncio or uvloop), the endpoint, the number of parallel appends,
+the seconds, and for a steady load the appends per second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dynamo_es.aio import AsyncDynamoBackend, AsyncEventStore
 
 
 class Moved(Event):
-    """An event as applications have them."""
+    """A typical event of an application."""
 
     __event_name__ = "bench.moved"
 

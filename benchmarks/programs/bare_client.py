@@ -1,4 +1,4 @@
-"""A fresh process that imports boto3, pydantic and tenacity, and makes a client."""
+"""Imports boto3, pydantic and tenacity, creates a client, and reports on its start."""
 
 import time
 

@@ -1,6 +1,7 @@
-"""Sends requests at even distances over bare connections with TLS, and says how long each took.
+"""Sends requests at regular intervals over bare TLS connections, and prints their latencies.
 
-Its arguments: port, connections, seconds, requests a second. It prints one line of JSON.
+Its arguments are the port, the number of connections, the seconds, and the requests per second. It
+prints one line of JSON.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A server with TLS that answers every request by recorded replies.
+"""Serves recorded replies over TLS, whatever the requests are.
 
-Its standard input begins with one line of JSON: the files of the certificate and of its key, and
-for each port the replies that it gives, over and over again. The first line of its output lists the
-ports. It ends with its standard input.
+The first line of its standard input is JSON: the files of the certificate and its key, and for each
+port the replies, which it repeats. The first line of its output lists the ports. It ends when its
+standard input is closed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Serve until the standard input ends."""
+    """Serve until the standard input is closed."""
     plan = json.loads(sys.stdin.readline())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(plan["certificate"], plan["key"])
@@ -52,7 +52,7 @@ def _handler(messages: list[bytes]) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(next(following))
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing of the requests."""
+            """Log no requests."""
 
     return Handler
 

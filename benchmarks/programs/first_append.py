@@ -1,7 +1,7 @@
-"""A fresh process until its first append is answered: ``first_append ENDPOINT TRANSPORT``.
+"""Appends once, and reports on the time until then: ``first_append ENDPOINT TRANSPORT``.
 
-The transport is one of dynamo_es, or ``bare``: boto3 alone puts an item, with pydantic and tenacity
-loaded, which dynamo_es needs, too.
+The transport is one of dynamo_es, or ``bare``, with which boto3 alone puts an item. Then pydantic
+and tenacity are loaded too, because dynamo_es needs them.
 """
 
 import time
@@ -47,7 +47,7 @@ seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_
 
 loaded = "boto3" in sys.modules
 if loaded == (transport == "lean"):
-    sys.exit(f"boto3 is loaded: {loaded}, by the transport {transport}")
+    sys.exit(f"boto3 is loaded: {loaded}. The transport is {transport}.")
 
 from benchmarks.programs.reporting import report  # noqa: E402
 

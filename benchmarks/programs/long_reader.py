@@ -1,4 +1,4 @@
-"""Reads a long stream in a process of its own, and prints what that took as JSON.
+"""Reads a long stream, and prints its memory and time as JSON.
 
 ``python -m benchmarks.programs.long_reader '{"events_table": …}' STREAM iterate|load``
 """
@@ -17,17 +17,17 @@ WARM_UP = 2_000
 
 
 def peak_kilobytes() -> int:
-    """Return the most memory that was resident so far: that of this process, not its parent's."""
+    """Return this process's peak of resident memory so far, without that of its parent."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def main() -> None:
-    """Read the stream."""
+    """Read the stream and print the result."""
     config, name, way = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
     storage = DynamoBackend(DynamoConfig(**config)).storage
     stream = stream_id(name)
-    # So that imports, connections and buffers are not counted.
+    # Warm up, so that imports, connections and buffers are not counted.
     for at, _ in enumerate(storage.iter_events(stream, 1, WARM_UP, page_size=20)):
         if at == WARM_UP // 10:
             break

@@ -1,4 +1,4 @@
-"""A fresh process of dynamo_es until its first append has been answered, by a replay."""
+"""Appends once with dynamo_es, against a recorded reply, and reports on the time until then."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a measured program says of itself."""
+"""Prints the time and memory of a measured program."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def report(seconds: float, cpu_seconds: float) -> None:
 
 def _peak() -> int:
     """Return the peak of resident memory, in KB."""
-    # Not ru_maxrss where there is another way: Linux has a process begin with its parent's.
+    # Preferred to ru_maxrss, which on Linux begins with the value of the parent process.
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -1,7 +1,7 @@
-"""Replies to every request after so many milliseconds, over TLS; it ends with its standard input.
+"""Serves one reply over TLS, each time after a delay.
 
-Its first line of input is a plan in JSON: ``certificate``, ``key``, ``milliseconds``, ``reply`` in
-Base64. Its first line of output is the port.
+The first line of its input is JSON with ``certificate``, ``key``, ``milliseconds``, and ``reply``
+in Base64. The first line of its output is the port. It ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Server(asyncio.Protocol):
 
     Args:
         reply: head and body of the reply.
-        seconds: how long it takes.
+        seconds: delay of each reply.
     """
 
     def __init__(self, reply: bytes, seconds: float) -> None:
@@ -29,11 +29,11 @@ class Server(asyncio.Protocol):
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
+        """Store the transport of the connection."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Reply to each request that is complete."""
+        """Schedule a reply to each complete request."""
         self._received += data
         while (head := self._received.find(END)) >= 0:
             lines = self._received[:head].lower().split(b"\r\n")
@@ -50,7 +50,7 @@ class Server(asyncio.Protocol):
 
 
 async def main() -> None:
-    """Serve until the standard input ends."""
+    """Serve until the standard input is closed."""
     plan = json.loads(sys.stdin.readline())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(plan["certificate"], plan["key"])

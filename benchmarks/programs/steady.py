@@ -1,4 +1,4 @@
-"""Makes calls at even distances, however long each takes."""
+"""Makes calls at regular intervals, however long each takes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 async def latencies(
     call: Callable[[], Awaitable[object]], rate: float, seconds: float
 ) -> list[float]:
-    """Begin a call at each of so many moments a second; return how long each took, in seconds.
+    """Start ``rate`` calls per second; return the latency of each in seconds.
 
-    A call that begins late counts from the moment when it was due.
+    The latency of a call that starts late counts from the time when it was due.
     """
     took: list[float] = []
     began = time.monotonic()
@@ -24,8 +24,8 @@ async def latencies(
         await call()
         took.append(time.monotonic() - due)
 
-    # Tasks that are done are let go, as a service does. Thousands of them would make the garbage
-    # collector search everything in the middle of the measurement.
+    # Finished tasks are dropped, as a service would do. Thousands of them would trigger a full
+    # garbage collection in the middle of the measurement.
     tasks: set[asyncio.Task[None]] = set()
     for number in range(int(rate * seconds)):
         due = began + number / rate

@@ -1,6 +1,6 @@
-"""Puts items by a bare boto3 client, in many threads, and says what that took.
+"""Puts items with a bare boto3 client in many threads, and prints the time as a line of JSON.
 
-Its arguments: endpoint, threads, seconds. It prints one line of JSON.
+Its arguments are the endpoint, the number of threads, and the seconds.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ITEM = {
 
 
 def main() -> None:
-    """Put, and print the result."""
+    """Put items, and print the result."""
     endpoint, threads, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     client: Any = boto3.client(
         "dynamodb",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="bench",
-        aws_secret_access_key="bench",  # noqa: S106 - the server takes any
+        aws_secret_access_key="bench",  # noqa: S106 - the server accepts any
         config=Config(max_pool_connections=threads, retries={"mode": "standard"}),
     )
 

@@ -1,1 +1,1 @@
-"""Aggregates: objects that decide by the events of their stream, and emit new ones."""
+"""Aggregates: objects that decide on the events of their stream, and emit new ones."""

@@ -1,4 +1,4 @@
-"""`Aggregate`, the base class of an application's aggregates."""
+"""`Aggregate`, the base class for the aggregates of your application."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SNAPSHOT: Final = "__snapshot__"
 
 
 class Aggregate:
-    """Base class of your aggregates: the state of one stream, and methods that emit new events.
+    """Base class of your aggregates: the state of one stream, and methods that emit events.
 
     ::
 
@@ -51,21 +51,21 @@ class Aggregate:
             def __restore__(self, state: Balance) -> None:
                 self.balance = state.amount
 
-    Give every class the category of its streams, or let it inherit one: two classes without a
-    category would read each other's streams. Define a base class that has no streams itself with
+    Every class needs the category of its streams, its own or an inherited one, so that no class
+    reads the streams of another. Define a base class that has no streams itself with
     ``class Base(Aggregate, abstract=True)``.
 
     Attributes:
         category: category of the streams of this class.
 
     Raises:
-        AggregateDefinitionError: a class without a category, or whose ``__apply__``,
-            ``__restore__`` or ``__snapshot__`` is asynchronous or a generator.
+        AggregateDefinitionError: the class has no category, or its ``__apply__``, ``__restore__``
+            or ``__snapshot__`` is asynchronous or a generator.
     """
 
     category: ClassVar[str | None] = None
 
-    # Class attributes: a subclass may leave out super().__init__().
+    # Defaults of the class, because a subclass may not call super().__init__().
     _pending: list[WrappedEvent[Any]]
     _commands: DecidedCommands
     _stored_version: int = 0
@@ -74,7 +74,7 @@ class Aggregate:
     _generation: int | None = None
     _outdated: bool = False
     _past: bool = False
-    """Whether it is the state at a version or a time, which cannot be saved."""
+    """Whether it is the state at a past version or time, which cannot be saved."""
     _running: str | None = None
     """Name of the hook that runs now, which must not emit events."""
 
@@ -85,7 +85,7 @@ class Aggregate:
         _check_hooks(cls)
 
     def __apply__(self, event: Any, /) -> None:
-        """Change the state as the event says. Do not refuse the event: it has happened."""
+        """Change the state according to the event. Never refuse it: it has happened already."""
         raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
 
     def __snapshot__(self) -> Snapshot:
@@ -95,7 +95,7 @@ class Aggregate:
         )
 
     def __restore__(self, state: Any, /) -> None:
-        """Take over the state of a snapshot; by default, apply it like an event."""
+        """Take over the state of a snapshot. By default, apply it as an event."""
         self._run(_APPLY, state)
 
     @property
@@ -105,19 +105,20 @@ class Aggregate:
 
     @property
     def stored_version(self) -> StoredVersion:
-        """The stream's version when last loaded or saved, an integer that knows its generation.
+        """The stream's version at the last load or save, an integer with its generation.
 
-        0 if the stream does not exist.
+        It is 0 if the stream does not exist.
         """
         return StoredVersion(self._stored_version, self._generation or 0)
 
     def _emit(self, event: Event) -> None:
-        """Apply a copy of an event, and keep another one to be stored by the next save.
+        """Apply a copy of an event, and keep another copy for the next save to store.
 
         Raises:
             EventDefinitionError: the event cannot be copied.
-            AggregateDefinitionError: ``__apply__``, ``__restore__`` or ``__snapshot__`` emits.
-            InputError: not an event; the context of events is an argument of the save.
+            AggregateDefinitionError: ``__apply__``, ``__restore__`` or ``__snapshot__`` called this
+                method.
+            InputError: it is not an event. Pass the context of events to the save.
         """
         check_kind("An emitted event", event, Event)
         if self._running is not None:
@@ -125,26 +126,26 @@ class Aggregate:
                 f"{type(self).__qualname__}.{self._running} must not emit events: each load or "
                 "snapshot would emit them again. Emit them in the method that decides."
             )
-        # The state may take over parts of its copy and change them.
+        # The state gets its own copy, because it may keep parts and change them.
         kept = copy_of(event)
         self._run(_APPLY, copy_of(event))
-        # The event gets its id now: saving again after a failure stores nothing twice.
+        # The event gets its id now, so that a second save after a failure stores nothing twice.
         self._pending_events().append(WrappedEvent(kept))
 
     def _take_snapshot(self) -> Snapshot:
-        """Return the aggregate's state as a snapshot, made by its class."""
+        """Return the snapshot that the aggregate's class makes of its state."""
         state: Snapshot = self._run(_SNAPSHOT)
         return state
 
     def _run(self, hook: str, *given: Any) -> Any:
-        """Call one of the methods that the class defines; refuse one that has yet to run."""
+        """Call a hook that the class defines; raise if it returns an object that has yet to run."""
         before, self._running = self._running, hook
         try:
             returned = getattr(self, hook)(*given)
         finally:
             self._running = before
         kind = type(self)
-        # The class's function: the repr of a bound method shows the state.
+        # The function of the class, because the repr of a bound method shows the state.
         refuse_unfinished(returned, getattr(kind, hook), f"{kind.__qualname__}.{hook}")
         return returned
 
@@ -153,7 +154,7 @@ class Aggregate:
         return not (self._stored_version or self._outdated or self._past or self._pending_events())
 
     def _versioning(self) -> ExplicitVersioning:
-        """Return the version that its next append expects."""
+        """Return the version that the next append expects."""
         return ExplicitVersioning(
             self._stored_version, self._generation if self._stored_version else None
         )
@@ -165,7 +166,7 @@ class Aggregate:
         *,
         of_command: bool,
     ) -> None:
-        """Note that the emitted events are stored, up to a version."""
+        """Record that the emitted events are stored, up to a version."""
         first = self._stored_version + 1
         if of_command:
             for number, one in enumerate(events, first):
@@ -196,17 +197,16 @@ def category_of(kind: type[Aggregate]) -> str:
     if not isinstance(category, str):
         raise AggregateDefinitionError(
             f"{kind.__qualname__}.category must be text, not {shown(category)}: set the "
-            "category of its "
-            "streams. Define a base class without streams with abstract=True."
+            "category of its streams. Define a base class without streams with abstract=True."
         )
     return category
 
 
 def made_by(factory: Callable[[], T] | None) -> T:
-    """Return what a factory makes.
+    """Return a new object from a factory.
 
     Raises:
-        InputError: no factory, or one that is not callable.
+        InputError: there is no factory, or it is not callable.
     """
     if factory is None:
         raise InputError(
@@ -217,7 +217,7 @@ def made_by(factory: Callable[[], T] | None) -> T:
 
 
 def check_new(aggregate: Aggregate) -> None:
-    """Raise `InputError` unless a value is an aggregate before its first event."""
+    """Raise `InputError` unless a value is a new aggregate, without events."""
     if not isinstance(aggregate, Aggregate):
         raise InputError(
             f"aggregate must be an object of an Aggregate class, not {type(aggregate).__name__}."
@@ -243,13 +243,13 @@ def replay(
     raws: Sequence[RawEvent],
     history: Sequence[WrappedEvent[Any]],
 ) -> None:
-    """Bring a new aggregate to the state that the events of its stream lead to.
+    """Bring a new aggregate to the state after the events of its stream.
 
     Args:
-        aggregate: a new one, before its first event.
+        aggregate: a new aggregate, without events.
         commands: the commands in the stored events.
         raws: the stored events, or the newest snapshot and the events after it.
-        history: the same events as objects; the aggregate may keep and change them.
+        history: the same events as new objects, which the aggregate may keep and change.
     """
     aggregate._commands = commands  # noqa: SLF001 - of its own package
     if raws:

@@ -1,8 +1,8 @@
-"""Decided commands: how the repository recognizes a command that is delivered twice.
+"""Recognizes a command that is delivered twice.
 
-The ids of a command's events derive from the command's id. So a stream that holds an event with the
-first of these ids has seen the command. A snapshot replaces the events before it, so a repository's
-snapshot keeps the ids of the latest commands. A snapshot from elsewhere hides them.
+The ids of a command's events derive from the command's id. So a stream that has an event with the
+first of these ids has seen the command. A snapshot replaces the events before it, so the snapshots
+of a repository list the latest commands. Other snapshots have no such list.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ CommandId: TypeAlias = UUID | str
 """The id of a command: a UUID, or text that is not empty. A UUID equals its text."""
 
 KEPT_COMMANDS: Final = 100
-"""The number of latest commands that a snapshot remembers."""
+"""Number of the latest commands that a snapshot lists."""
 
 NOTE: Final = "$commands"
-"""Key in a snapshot's stored context; its value is the latest commands."""
+"""Key in a snapshot's stored context with the list of the latest commands."""
 
 _NAMESPACE: Final = UUID("6b0c1f5e-2f3d-4a53-9b39-0f4c3f0a7e51")
 _VERSION_BITS: Final = 0xF << 76
 _DERIVED: Final = 8 << 76
-"""UUID version 8 is for custom ids, so an id from elsewhere is not mistaken for a command's."""
+"""UUID version 8 is for custom ids, so other ids are not mistaken for those of a command."""
 
 
 class Decided(NamedTuple):
-    """A command in a stream.
+    """A command whose events are in a stream.
 
     Attributes:
-        first: id of its first event.
-        version: version of its first event, 1-based.
-        length: number of its events.
+        first: id of the command's first event.
+        version: version of the command's first event, 1-based.
+        length: number of the command's events.
     """
 
     first: UUID
@@ -51,7 +51,7 @@ class Decided(NamedTuple):
 
     @property
     def last(self) -> int:
-        """Version of its last event."""
+        """Version of the command's last event."""
         return self.version + self.length - 1
 
 
@@ -60,8 +60,8 @@ class Command:
     """A command to one stream.
 
     Attributes:
-        id: as text.
-        first: id of its first event.
+        id: id of the command, as text.
+        first: id that the command's first event gets.
     """
 
     id: str
@@ -72,7 +72,7 @@ class Command:
         """Return the command with this id, sent to this stream.
 
         Raises:
-            InputError: an id that is neither a UUID nor text, or is empty.
+            InputError: the id is neither a UUID nor text, or is empty.
         """
         if not isinstance(command_id, UUID | str) or not str(command_id):
             raise InputError(
@@ -80,12 +80,12 @@ class Command:
                 f"{shown(command_id, str)}."
             )
         text = str(command_id)
-        # JSON: two different lists of texts never have the same form.
+        # As JSON, because two different lists never have the same JSON.
         identity = json.dumps([tenant_id, stream_id.category, str(stream_id), text])
         return cls(text, _derive(_NAMESPACE, identity))
 
     def event_id(self, index: int) -> UUID:
-        """Return the id of its event at a 0-based index."""
+        """Return the id of the command's event at a 0-based index."""
         return _event_id(self.first, index)
 
 
@@ -94,10 +94,10 @@ class DecidedCommands:
 
     Args:
         raws: the stored events, or the newest snapshot and the events after it.
-        complete: False if the first one is a snapshot without a list of commands.
+        complete: False if they begin with a snapshot that has no list of commands.
 
     Attributes:
-        complete: whether all commands are known, those before the snapshot included.
+        complete: whether the commands before the snapshot are known too.
     """
 
     __slots__ = ("_found", "_last", "complete")
@@ -113,7 +113,7 @@ class DecidedCommands:
                 self.add(raw.uuid, raw.version)
 
     def add(self, uuid: UUID, version: int) -> None:
-        """Note the stream's next event that came from a command."""
+        """Add the next event of the stream that a command stored."""
         last = self._last
         if (
             last is not None
@@ -126,15 +126,15 @@ class DecidedCommands:
         self._found[self._last.first] = self._last
 
     def take(self, decided: Decided) -> None:
-        """Note a command that was found in the stored events, and is the last one of the state."""
+        """Add a command that was found in the stored events, as the last one."""
         self._found[decided.first] = self._last = decided
 
     def find(self, command: Command) -> Decided | None:
-        """Return where a command is in the stream; None if it was not found."""
+        """Return the place of a command in the stream; None if it was not found."""
         return self._found.get(command.first)
 
     def note(self) -> dict[str, Any]:
-        """Return the entry for a snapshot's stored context; none if commands are not known."""
+        """Return the entry for a snapshot's stored context; empty if the list is incomplete."""
         if not self.complete:
             return {}
         latest = list(self._found.values())[-KEPT_COMMANDS:]

@@ -1,4 +1,4 @@
-"""Decides on what was loaded, which may be out of date."""
+"""Decides on loaded events, which may be out of date after an eventually consistent load."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DECIDE: Final = "decide"
 
 
 class OutdatedError(Exception):
-    """The decision rests on a load that had missed events."""
+    """The decision is based on a load that missed events."""
 
 
 def decide_on(
@@ -29,10 +29,10 @@ def decide_on(
     aggregate: TAggregate,
     decide: Callable[[TAggregate], R],
 ) -> R:
-    """Return the result of a decision.
+    """Make a decision and return its result.
 
-    A decision that emits events is refused when they are saved if it rests on an old state. One
-    that raises or emits nothing is not saved, so the stream is asked instead.
+    If the state is old, a decision that emits events is refused when they are saved. A decision
+    that raises or emits nothing is not saved, so this function checks the stream instead.
 
     Args:
         stream: the stream of the aggregate.
@@ -41,8 +41,8 @@ def decide_on(
         decide: calls the methods that emit events.
 
     Raises:
-        OutdatedError: nothing was decided that would be refused, on a state that is out of date.
-        Exception: what ``decide`` raised.
+        OutdatedError: the state is out of date, and ``decide`` raised or emitted nothing.
+        Exception: ``decide`` raised it.
     """
     try:
         result = decide(aggregate)

@@ -1,4 +1,4 @@
-"""Makes the aggregates of a repository, and brings them to the state of their streams."""
+"""Makes the aggregates of a repository, and applies the events of their streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Opening(Generic[TAggregate]):
     """Makes aggregates and replays their events.
 
     Attributes:
-        store: holds the streams.
+        store: event store with the streams.
         consistent: whether loads are consistent.
         snapshots: decides when to take snapshots.
     """
@@ -37,7 +37,7 @@ class Opening(Generic[TAggregate]):
         """Return a new aggregate.
 
         Raises:
-            InputError: no factory, or one that does not make new aggregates.
+            InputError: there is no factory, or it does not make new aggregates.
         """
         return self._checked(made_by(factory))
 
@@ -47,8 +47,9 @@ class Opening(Generic[TAggregate]):
         """Return the caller's aggregate, or one that the factory makes.
 
         Raises:
-            InputError: no aggregate and no factory, or one that is not new.
-            AggregateDefinitionError: its class takes no snapshots, and the repository does.
+            InputError: there is neither an aggregate nor a factory, or the aggregate is not new.
+            AggregateDefinitionError: the repository takes snapshots, but the class does not define
+                ``__snapshot__``.
         """
         return self.new(factory) if aggregate is None else self._checked(aggregate)
 
@@ -63,6 +64,6 @@ class Opening(Generic[TAggregate]):
         return AggregateStream(self.store, stream_id, self.consistent)
 
     def replay(self, stream: AggregateStream, aggregate: Aggregate, raws: list[RawEvent]) -> None:
-        """Bring a new aggregate to the state that stored events lead to."""
+        """Bring a new aggregate to the state after stored events."""
         aggregate._stream_id = stream.id  # noqa: SLF001 - of its own package
         replay(aggregate, stream.commands_in(raws), raws, self.store.read(raws))

@@ -37,30 +37,32 @@ class Repository(SeveralAggregates[TAggregate]):
     """Loads and saves the aggregates of one tenant. Safe to share between threads.
 
     Args:
-        event_store: holds the aggregates' streams; ``backend.event_store``.
-        factory: returns a new aggregate, before its first event; usually the class itself. Leave
-            it out if you give each call an aggregate or a factory.
-        every: take a snapshot after a save if the last one is this many events old, or more.
+        event_store: event store with the aggregates' streams, such as ``backend.event_store``.
+        factory: returns a new aggregate, without events; usually the class itself. Leave it out if
+            you give each call an aggregate or a factory.
+        every: take a snapshot after a save if there are this number of events or more since the
+            last one.
         snapshot_when: called after a save with the aggregate and the number of events since its
             last snapshot; returns whether to take one. Give it or ``every``, not both.
         retry_for: how long `transact` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
-        consistent: whether loads see every append that was answered before. False: they cost half
-            the read units, and other processes' appends of the last second may be missing. Nothing
-            is lost: a decision that misses one is refused when it is saved, and `transact` goes
-            on from the events in the refusal. If ``decide`` raises or emits nothing, `transact`
-            asks whether the stream has gone on, and then decides again. None: as configured
+        consistent: whether loads include every append that succeeded before. False: loads cost
+            half, but other processes' appends of the last second may be missing. This is safe: a
+            decision that missed one is refused when it is saved, and `transact` goes on from the
+            events in the refusal. If ``decide`` raises or emits nothing, `transact` checks whether
+            the stream has newer events, and then decides again. None: as configured
             (``DynamoConfig.consistent_loads``).
-        group: whether `transact` calls of this process for one aggregate are carried out together
-            if they wait for each other: up to 25 decisions share one load and one append.
-            Each decision sees the events of those before it. Use it for hot aggregates.
+        group: whether to carry out waiting `transact` calls of this process for the same aggregate
+            together: up to 25 decisions share one load and one append. Each decision sees the
+            events of the decisions before it. Use it for aggregates with many concurrent commands.
         sleep: called with the seconds to wait.
         monotonic: returns seconds of a clock that only goes forward.
 
     Raises:
-        InputError: an argument of the wrong type, or out of range.
-        AggregateDefinitionError: ``every`` or ``snapshot_when`` for a class without
-            ``__snapshot__``. If the factory is a function, the first aggregate shows it.
+        InputError: an argument is of a wrong type or out of range.
+        AggregateDefinitionError: you gave ``every`` or ``snapshot_when``, but the class does not
+            define ``__snapshot__``. If the factory is a function, this is raised with its first
+            aggregate.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -110,17 +112,17 @@ class Repository(SeveralAggregates[TAggregate]):
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            aggregate: a new one, before its first event; None: the factory makes one.
+            aggregate: a new aggregate, without events; None: the factory makes one.
             context: metadata for the saved events.
             transact_with: as for `save`.
             command_id: as for `save`. If the command was decided before, the block gets the
-                aggregate in its state before that command, and nothing is saved.
+                aggregate in the state before that command, and nothing is saved.
 
         Yields:
             The aggregate.
 
         Raises:
-            ConcurrentStreamWriteError: another writer was faster; the aggregate keeps its changes.
+            ConcurrentStreamWriteError: another writer was faster. The aggregate keeps its changes.
 
         If the block raises, nothing is saved. Other errors and the cost: see `load` and `save`.
         """
@@ -146,24 +148,27 @@ class Repository(SeveralAggregates[TAggregate]):
         at_version: int | None = None,
         as_of: datetime | None = None,
     ) -> TAggregate:
-        """Return an aggregate in the state of its stream, from the newest snapshot on.
+        """Return an aggregate with the state of its stream.
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            aggregate: a new one, before its first event; None: the factory makes one.
-            at_version: the state at that version, the last one of a commit; 0: before the first.
-            as_of: the state after the commits that were appended at that moment or before. The
-                time of a commit is the latest ``created_at`` of its events.
+            aggregate: a new aggregate, without events; None: the factory makes one.
+            at_version: load the state at this version, inclusive, which must be the last one of a
+                commit; 0: before the first event.
+            as_of: load the state after the commits that were appended up to this moment, inclusive;
+                a datetime with a time zone. The time of a commit is the latest ``created_at`` of
+                its events.
 
-        With ``at_version`` or ``as_of`` the aggregate is for reading: `save` refuses it. Snapshots
-        of later versions are not used.
+        The load begins with the newest snapshot that is not too new. An aggregate that you loaded
+        with ``at_version`` or ``as_of`` is only for reading: `save` refuses it.
 
         Raises:
-            InputError: no factory; both, or one that is out of range; a moment without a zone.
-            StreamGapError: also if the stream was deleted while its past was read.
+            InputError: there is no factory, you gave both ``at_version`` and ``as_of``, the version
+                is wrong, or the moment has no time zone.
+            StreamGapError: also raised if the stream was deleted while its past was read.
 
         Other errors and the cost are those of `EventStore.load_stream`. ``at_version`` costs 2
-        requests more; ``as_of`` 2, and 1 for each halving of the stream's commits.
+        requests more; ``as_of`` costs 2, and 1 for each step of a binary search among the commits.
         """
         fresh = self._opening.given(aggregate, self._factory)
         stream = self._opening.stream(id, fresh)
@@ -186,23 +191,24 @@ class Repository(SeveralAggregates[TAggregate]):
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            aggregate: a loaded or a new one.
+            aggregate: a loaded or a new aggregate.
             context: metadata for the saved events.
-            transact_with: writes to your own tables, carried out together with the events or not at
-                all; or a callable that takes the aggregate and returns such writes.
-            command_id: the id of the command that you decided. The ids of the events derive
-                from it, so a command that is delivered twice is stored once: if its events are
-                in the stream, nothing is written.
+            transact_with: writes to your own tables, in the same transaction as the events; or a
+                callable that takes the aggregate and returns such writes.
+            command_id: id of the command that you decided on. The ids of the events derive from it.
+                So a command that is delivered twice is stored once: if its events are in the stream
+                already, nothing is written.
 
-        After success the aggregate has no changes left. After a failure it keeps them: after an
-        `AppendOutcomeUnknownError`, save it again. If the stream already had the command's
-        events, the aggregate no longer matches the stream: load it again.
+        After success, the aggregate has no changes left. After a failure, it keeps them: after an
+        `AppendOutcomeUnknownError`, save it again. If the stream already had the command's events,
+        the aggregate no longer matches the stream, so load it again.
 
         Raises:
-            InputError: an aggregate that no longer matches its stream, or belongs to another one.
+            InputError: the aggregate no longer matches its stream, or belongs to another stream.
 
-        Other errors and the cost: see `EventStore.append`. A snapshot costs what
-        `EventStore.save_snapshot` does. Its failure is logged, not raised: the events are stored.
+        Other errors and the cost: see `EventStore.append`. A snapshot costs as much as
+        `EventStore.save_snapshot`. If it fails, the error is logged and not raised, because the
+        events are stored.
         """
         check_kind("aggregate", aggregate, Aggregate)
         self._snapshots.check(type(aggregate))
@@ -226,37 +232,38 @@ class Repository(SeveralAggregates[TAggregate]):
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            decide: called with the aggregate; calls the methods that emit events. It is called
-                again, with a new aggregate, after each conflict, so it must have no other
-                effects.
+            decide: called with the aggregate; calls methods that emit events. After each conflict
+                it is called again, with a new aggregate, so it must have no other effects.
             factory: returns a new aggregate; None: the repository's factory.
-            attempts: most attempts; None: as many as ``retry_for`` allows.
+            attempts: most attempts, 1 or more; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
             transact_with: as for `save`; a callable is called at each attempt.
-            command_id: as for `save`. If the command was decided before, ``decide`` is called
-                with the aggregate in its state before that command, and nothing is saved.
+            command_id: as for `save`. If the command was decided before, ``decide`` is called with
+                the aggregate in the state before that command, and nothing is saved.
 
         Returns:
-            The result of ``decide`` whose events were saved.
+            The result of the ``decide`` call whose events were saved.
 
         Raises:
             ConcurrentStreamWriteError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
-            CommandDecidedError: the command was decided before, and ``decide`` returned a result
-                but emitted different events. The error carries the stored ones.
+            CommandDecidedError: the command was decided before, but this time ``decide`` emitted
+                other events. The error has the stored ones.
 
         A repeated command is recognized if its events come after the newest snapshot, or if it is
-        one of the last 100 commands before it. A command that emitted nothing is decided again.
-
-        Cost: a load and an append. The first retry costs only an append if the refusal carried the
-        winning events; otherwise a load and an append. A repeated command costs a load, and one
-        load more if a snapshot was taken after it. After a snapshot that you saved yourself with
-        `EventStore.save_snapshot`, a command costs one more load, of the whole stream.
+        one of the last 100 commands before that snapshot. A command that emitted nothing is decided
+        again.
 
         With ``group=True``, calls that wait for the same aggregate share a load and an append.
-        Another thread may run ``decide``, with your context variables. A decision that raises is
-        refused alone, after the events that it depends on are stored. A call with ``attempts`` or
+        Another thread may run ``decide``, with your context variables. A decision that raises fails
+        alone, after the events that it depends on are stored. A call with ``attempts`` or
         ``transact_with`` gets an append of its own.
+
+        Cost: a load and an append. The first retry costs only an append if the refusal had the
+        winning events; otherwise a load and an append. A repeated command costs a load, and one
+        more load if a snapshot was taken after the command. After a snapshot that you saved
+        yourself with `EventStore.save_snapshot`, a command costs one more load, of the whole
+        stream.
         """
         check_attempts(attempts)
         check_callable("decide", decide)

@@ -1,4 +1,4 @@
-"""Retries of a decision: a time budget, and pauses of random length."""
+"""Retries of a decision, with a time budget and pauses of random length."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RETRY_FOR: Final = 10.0
-"""Seconds: the repository's default time budget for retries."""
+"""Default time budget for retries, in seconds."""
 
 _SLEEP: Final = "sleep"
 _MONOTONIC: Final = "monotonic"
@@ -33,10 +33,10 @@ _LARGEST_EXPONENT: Final = 10
 
 
 class Retries:
-    """Decides whether to try again, and waits before it.
+    """Decides whether to try again, and waits before the next attempt.
 
     Args:
-        seconds: the time budget, from now on.
+        seconds: the time budget, which begins now.
         attempts: most attempts in all; None: as many as the time allows.
         monotonic: returns seconds of a clock that only goes forward.
         sleep: called with the seconds to wait.
@@ -59,7 +59,7 @@ class Retries:
         """Wait before the next attempt, or raise the error if this was the last one.
 
         Returns:
-            Whether it waited. Before the second attempt it does not.
+            Whether it waited. It does not wait before the second attempt.
         """
         self._failed += 1
         if self._failed == self._attempts:
@@ -70,7 +70,7 @@ class Retries:
         if self._failed == 1:
             return False
         growth = 2 ** min(self._failed, _LARGEST_EXPONENT)
-        # Random: two writers that collided do not collide again.
+        # Random, so that two writers that collided do not collide again.
         pause = random.uniform(0, min(_FIRST_PAUSE * growth, _LONGEST_PAUSE))  # noqa: S311
         refuse_unfinished(self._sleep(min(pause, left)), self._sleep, _SLEEP)
         return True
@@ -87,16 +87,17 @@ class Retries:
 
 
 def append_surely(append: Callable[[], T], retries: Retries) -> T:
-    """Append; after a lost answer, append the same events again while the retries last.
+    """Append; after a lost answer, append the same events again as long as the retries allow.
 
     Args:
-        append: appends always the same events, with the same ids and the same condition.
-        retries: its attempts and its time.
+        append: appends the same events each time, with the same ids and the same condition.
+        retries: limits the attempts and the time.
 
     Raises:
-        AppendOutcomeUnknownError: an answer was lost, and no later attempt could tell what came of
-            that one. An error of a later attempt is its cause: alone, it would say that nothing is
-            stored. Where the call is cancelled or interrupted, it is the other way round.
+        AppendOutcomeUnknownError: an answer was lost, and no later attempt found out whether the
+            events are stored. The error of a later attempt is its cause, because alone that error
+            would say that nothing is stored. If the call is cancelled or interrupted, the interrupt
+            is raised, and this error is its cause.
     """
     unknown: AppendOutcomeUnknownError | None = None
     while True:
@@ -105,7 +106,7 @@ def append_surely(append: Callable[[], T], retries: Retries) -> T:
         except AppendOutcomeUnknownError as lost:
             unknown = lost
         except (ConcurrentStreamWriteError, BoundaryConflictError):
-            raise  # The events would have been found.
+            raise  # a conflict is certain: this attempt looked for the events
         except EventStoreError as error:
             if unknown is None:
                 raise
@@ -123,7 +124,7 @@ def append_surely(append: Callable[[], T], retries: Retries) -> T:
 
 
 def check_waiting(sleep: object, monotonic: object) -> None:
-    """Raise `InputError` unless these settings are two plain functions."""
+    """Raise `InputError` unless both settings are plain functions."""
     for name, function in ((_SLEEP, sleep), (_MONOTONIC, monotonic)):
         check_callable(name, function)
         refuse_asynchronous(function, name)

@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 TransactWith: TypeAlias = Sequence[EnlistedWrite] | Callable[[TAggregate], Sequence[EnlistedWrite]]
-"""Writes that go along with the events, or a callable that returns them for the aggregate."""
+"""Writes to your own tables with the events, or a callable that returns them for an aggregate."""
 
 
 def writes_of(
     transact_with: TransactWith[TAggregate], aggregate: TAggregate
 ) -> Sequence[EnlistedWrite]:
-    """Return the writes that go along with an aggregate's events."""
+    """Return the writes to your own tables for an aggregate's events."""
     return _listed(transact_with(aggregate) if callable(transact_with) else transact_with)
 
 
 def kept(transact_with: TransactWith[TAggregate]) -> TransactWith[TAggregate]:
-    """Return the same writes, as a tuple if they are a list, so that every attempt sees all."""
+    """Return the writes so that every attempt can read them: an iterable becomes a tuple."""
     return transact_with if callable(transact_with) else _listed(transact_with)
 
 
@@ -75,7 +75,7 @@ def save(
     transact_with: TransactWith[Any],
     command: Command | None,
 ) -> bool:
-    """Append the emitted events as `Repository.save` says; return whether a snapshot may be due.
+    """Append the emitted events for `Repository.save`; return whether a snapshot may be due.
 
     Raises:
         InputError: the aggregate is a state of the past, or no longer matches its stream.
@@ -83,7 +83,7 @@ def save(
     _refuse_past(stream, aggregate)
     writes = writes_of(transact_with, aggregate)
     if command is not None and was_decided(stream, aggregate, command):
-        # The state had the command's events already, and now has them twice.
+        # The state had the command's events already, and the emitted ones were applied again.
         aggregate._outdated = bool(aggregate.__changes__)  # noqa: SLF001 - of its own package
         aggregate._pending_events().clear()  # noqa: SLF001
         return False
@@ -111,7 +111,8 @@ def check_savable(stream: AggregateStream, aggregate: Aggregate) -> None:
     """Raise unless an aggregate can be saved to a stream.
 
     Raises:
-        InputError: it is a state of the past, no longer matches its stream, or is of another one.
+        InputError: it is a state of the past, no longer matches its stream, or belongs to another
+            stream.
     """
     _refuse_past(stream, aggregate)
     if aggregate._outdated:  # noqa: SLF001 - of its own package
@@ -133,7 +134,7 @@ def append(
     writes: Sequence[EnlistedWrite],
     command: Command | None,
 ) -> bool:
-    """Append the emitted events; return False if another run of the command stored its own."""
+    """Append the emitted events; return False if another run of the command stored its events."""
     check_savable(stream, aggregate)
     pending = aggregate._pending_events()  # noqa: SLF001
     if not pending:
@@ -159,7 +160,7 @@ def append(
 
 
 def has_emitted(aggregate: Aggregate, events: Sequence[Event]) -> bool:
-    """Return whether an aggregate's changes are these events; two nan are the same."""
+    """Return whether an aggregate's changes equal these events; two nan count as equal."""
     emitted = [wrapped.event for wrapped in aggregate._pending_events()]  # noqa: SLF001
     if len(emitted) != len(events):
         return False
@@ -170,9 +171,9 @@ def has_emitted(aggregate: Aggregate, events: Sequence[Event]) -> bool:
 def take_as_decided(
     aggregate: Aggregate, stream: AggregateStream, raws: list[RawEvent], decided: Decided
 ) -> None:
-    """Take the stored events of a command in place of the events that an aggregate emitted.
+    """Replace the emitted events of an aggregate by those that the command has stored.
 
-    If they differ, the aggregate no longer matches its stream, and is refused at the next save.
+    If they differ, the aggregate no longer matches its stream, and the next save refuses it.
     """
     same = has_emitted(aggregate, stream.events_of(raws, decided))
     aggregate._pending_events().clear()  # noqa: SLF001 - of its own package
@@ -185,7 +186,7 @@ def take_as_decided(
 def identified(
     wrapped: WrappedEvent[Any], index: int, context: Context | None, command: Command | None
 ) -> WrappedEvent[Any]:
-    """Return an emitted event with the context and the id that it is stored with."""
+    """Return an emitted event with the context and the id to store it with."""
     if context is not None:
         wrapped = replace(wrapped, context=context)
     return wrapped if command is None else replace(wrapped, uuid=command.event_id(index))

@@ -38,7 +38,7 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class _Opened:
-    """An aggregate of the call, its stream, and the events that it was loaded from."""
+    """An aggregate of a call, its stream, and the events that it was loaded from."""
 
     stream: AggregateStream
     aggregate: Aggregate
@@ -46,7 +46,7 @@ class _Opened:
 
 
 class SeveralAggregates(Generic[TAggregate]):
-    """Loads and saves several aggregates; see `Repository`, which does so with each alone."""
+    """Loads and saves several aggregates in one call. A part of `Repository`."""
 
     _store: EventStore
     _factory: Callable[[], TAggregate] | None
@@ -60,23 +60,24 @@ class SeveralAggregates(Generic[TAggregate]):
         *,
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> None:
-        """Append the events that several aggregates emitted: of all of them or of none.
+        """Append the events that several aggregates emitted: all or none.
 
-        ``repository.save_all({"ann": ann, "bob": bob})``. An aggregate that emitted nothing is
+        ``repository.save_all({"ann": ann, "bob": bob})``. An aggregate that emitted nothing is only
         checked: if its stream has changed since it was loaded, nothing is saved.
 
         Args:
             aggregates: the aggregates by their ids, as in `Repository.save`; their classes may
                 differ.
             context: metadata for the saved events.
-            transact_with: writes to your own tables, carried out together with the events. The
+            transact_with: writes to your own tables, in the same transaction as the events. The
                 aggregates and the writes are at most 100 together.
 
         Raises:
-            AppendAllConflictError: streams have changed; each aggregate keeps its changes. With one
-                aggregate only, it is a `ConcurrentStreamWriteError`, as in `Repository.save`.
-            InputError: an aggregate that no longer matches its stream, or one stream or aggregate
-                twice.
+            AppendAllConflictError: one or more streams have changed; each aggregate keeps its
+                changes. A single aggregate raises `ConcurrentStreamWriteError` instead, as in
+                `Repository.save`.
+            InputError: an aggregate no longer matches its stream, or a stream or an aggregate is
+                given twice.
 
         Other errors and the cost: see `EventStore.append_all` and `Repository.save`. If no
         aggregate emitted anything, nothing is sent.
@@ -102,30 +103,30 @@ class SeveralAggregates(Generic[TAggregate]):
     ) -> R:
         """Load several aggregates, decide, and save all; after a conflict, decide again.
 
-        ``wallets.transact_all(["ann", "bob"], lambda ann, bob: ann.send(bob, 5))``. The decision
-        holds for all of the aggregates at one moment, those that emit nothing included.
+        ``wallets.transact_all(["ann", "bob"], lambda ann, bob: ann.send(bob, 5))``. The decision is
+        based on the states of all aggregates at one moment, even of those that emit nothing.
 
         Args:
             ids: the ids of the aggregates.
             decide: called with the aggregates in the order of ``ids``; otherwise as in
                 `Repository.transact`.
             factory: returns a new aggregate; None: the repository's factory.
-            attempts: most attempts; None: as many as ``retry_for`` allows.
+            attempts: most attempts, 1 or more; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
             transact_with: as for `Repository.save_all`.
 
         Returns:
-            The result of ``decide`` whose events were saved.
+            The result of the ``decide`` call whose events were saved.
 
         Raises:
             ConcurrentStreamWriteError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
 
-        There is no ``command_id``: to recognize a command that is delivered twice, look in the
-        aggregates for its effects.
+        There is no ``command_id``. To recognize a command that is delivered twice, look for its
+        effects in the aggregates.
 
-        Cost: a load of each aggregate, always consistent, and a `Repository.save_all`. If
-        ``decide`` raises or emits nothing, 1 request for each aggregate but the last: they may have
+        Cost: a consistent load of each aggregate, and a `Repository.save_all`. If ``decide`` raises
+        or emits nothing, also 1 request for each aggregate but the last, because they may have
         changed while the others were loaded.
         """
         check_kind("ids", ids, (list, tuple))
@@ -196,22 +197,22 @@ class SeveralAggregates(Generic[TAggregate]):
 def _decide(
     decide: Callable[..., R], opened: Sequence[_Opened]
 ) -> tuple[R, AppendAllConflictError | None]:
-    """Return the result of a decision, and why it is out of date; None: it is not, so far."""
+    """Return the result of a decision, and the conflict if its states were out of date, or None."""
     try:
         result = decide(*(one.aggregate for one in opened))
     except Exception as error:
-        moved = _moved(opened)
-        if moved is None:
+        changed = _changed(opened)
+        if changed is None:
             raise
-        moved.__cause__ = error
-        return cast("R", None), moved
+        changed.__cause__ = error
+        return cast("R", None), changed
     refuse_unfinished(result, decide, DECIDE)
     emitted = any(one.aggregate.__changes__ for one in opened)
-    return result, None if emitted else _moved(opened)
+    return result, None if emitted else _changed(opened)
 
 
-def _moved(opened: Sequence[_Opened]) -> AppendAllConflictError | None:
-    """Return the conflict if a stream has changed while the last one was loaded; else None."""
+def _changed(opened: Sequence[_Opened]) -> AppendAllConflictError | None:
+    """Return the conflict of streams that changed while the others were loaded; None: none did."""
     for one in opened[:-1]:
         if replace(one.stream, consistent=False).has_gone_on(one.raws):
             last = (one.raws[-1].version or 0) if one.raws else 0
@@ -221,7 +222,7 @@ def _moved(opened: Sequence[_Opened]) -> AppendAllConflictError | None:
 
 
 def _refuse_twins(opened: Sequence[_Opened]) -> None:
-    """Raise `InputError` if two of the streams, or two of the aggregates, are one."""
+    """Raise `InputError` if two of the streams, or two of the aggregates, are the same."""
     seen = set()
     owners: dict[int, StreamId] = {}
     for one in opened:
@@ -233,6 +234,6 @@ def _refuse_twins(opened: Sequence[_Opened]) -> None:
         owner = owners.setdefault(id(one.aggregate), one.stream.id)
         if owner is not one.stream.id:
             raise InputError(
-                f"Streams {describe_stream(owner)} and {describe_stream(one.stream.id)} are given "
-                "one aggregate, and would both get its events: each needs its own."
+                f"Streams {describe_stream(owner)} and {describe_stream(one.stream.id)} have the "
+                "same aggregate, so both would get its events. Give each its own aggregate."
             )

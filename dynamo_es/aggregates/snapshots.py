@@ -1,4 +1,4 @@
-"""Decides when a repository takes snapshots, and logs the failures of taking them."""
+"""Takes snapshots for a repository when they are due, and logs failures."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 
 class SnapshotPolicy(Generic[TAggregate]):
-    """Decides when to take a snapshot: every n events, when a function says so, or never.
+    """Decides when to take a snapshot: after a number of events, by a function, or never.
 
     Args:
-        every: take one after a save if the last one is this many events old, or more.
-        snapshot_when: called after each save; returns whether to take one.
+        every: take a snapshot after a save if there are this number of events or more since the
+            last one.
+        snapshot_when: called after each save; returns whether to take a snapshot.
 
     Raises:
-        InputError: both arguments at once, or one that is invalid.
+        InputError: both arguments are given, or one is wrong.
     """
 
     def __init__(
@@ -48,11 +49,11 @@ class SnapshotPolicy(Generic[TAggregate]):
 
     @property
     def settings(self) -> tuple[object, ...]:
-        """What it was made with: two policies with the same settings decide alike."""
+        """The arguments of this policy. Two policies with the same settings decide the same."""
         return self._every, self._when
 
     def check(self, kind: type[Any]) -> None:
-        """Raise `AggregateDefinitionError` if this policy takes snapshots and a class has none."""
+        """Raise `AggregateDefinitionError` if a class cannot have the snapshots of this policy."""
         if self._every is None and self._when is None:
             return
         if getattr(kind, "__snapshot__", None) is Aggregate.__snapshot__:
@@ -63,7 +64,7 @@ class SnapshotPolicy(Generic[TAggregate]):
             )
 
     def apply(self, store: EventStore, stream_id: StreamId, aggregate: TAggregate) -> None:
-        """Take a snapshot if one is due. Raises nothing: the events are stored."""
+        """Take a snapshot if one is due. Never raises, because the events are stored."""
         try:
             self._apply(store, stream_id, aggregate)
         except Exception as error:  # noqa: BLE001 - the save succeeded

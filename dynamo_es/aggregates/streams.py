@@ -1,4 +1,4 @@
-"""The stream of one aggregate: reads its stored events and makes objects from them."""
+"""Reads the stored events of one aggregate's stream, and turns them into objects."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 AggregateId: TypeAlias = UUID | str
-"""The stream's UUID (also as `StreamId` or `StreamUUID`), or its name."""
+"""The UUID of the aggregate's stream (also a `StreamId` or `StreamUUID`), or its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class AggregateStream:
     """One stream and its event store.
 
-    Events stay in their stored form. Each attempt at a decision gets new objects, so that a refused
-    attempt leaves nothing in the next one.
+    Loaded events are kept in stored form. Each attempt at a decision gets new objects of them, so
+    that a refused attempt cannot affect the next one.
 
     Attributes:
         store: the event store.
@@ -49,7 +49,7 @@ class AggregateStream:
     consistent: bool = True
 
     def command(self, command_id: CommandId | None) -> Command | None:
-        """Return the command with this id, sent to this stream; None for None."""
+        """Return the command with this id, for this stream; None for None."""
         if command_id is None:
             return None
         return Command.of(command_id, self.store.tenant_id, self.id)
@@ -58,7 +58,7 @@ class AggregateStream:
         """Return the newest snapshot and the events after it, or all events.
 
         Args:
-            command: None, or the command to decide. If it is not among the events and the snapshot
+            command: the command to decide on, or None. If its events are not found and the snapshot
                 has no list of commands, all events are read.
         """
         raws = self.store.load_raw(self.id, consistent=self.consistent)
@@ -72,8 +72,8 @@ class AggregateStream:
         """Return the events, or a snapshot and the events after it, up to a version or a time.
 
         Raises:
-            InputError: both are given, a version that is not the end of a commit, or a time
-                without a zone.
+            InputError: both are given, the version is not the end of a commit, or the time has no
+                time zone.
             StreamGapError: the stream was deleted in the meantime.
         """
         if as_of is None and at_version is not None:
@@ -87,17 +87,17 @@ class AggregateStream:
         return DecidedCommands(raws, complete=not self._hide_commands(raws))
 
     def commands_up_to(self, version: int, generation: int | None) -> DecidedCommands:
-        """Return the commands in all events up to a version; raises the same as `before`."""
+        """Return the commands in all events up to a version. Errors are those of `before`."""
         return DecidedCommands(self._read(generation, 1, version + 1))
 
     def follow(
         self, raws: list[RawEvent], winning: Sequence[RawEvent], command: Command | None
     ) -> list[RawEvent]:
-        """Return the loaded events and those that the stream has got since.
+        """Return the loaded events and the events that were stored after them.
 
         Args:
             raws: the loaded events.
-            winning: the events since, if a refusal showed them; else they are read.
+            winning: the events after them, if a refusal had them; empty: read them.
             command: as for `load`.
         """
         if winning:
@@ -112,9 +112,9 @@ class AggregateStream:
         return [*raws, *newer]
 
     def has_gone_on(self, raws: list[RawEvent]) -> bool:
-        """Return whether the stream is not at the end of the loaded events any more.
+        """Return whether the stream has events after the loaded ones.
 
-        If they were loaded consistently, it returns False without a request.
+        If the events were loaded consistently, it returns False without a request.
         """
         if self.consistent:
             return False
@@ -128,7 +128,7 @@ class AggregateStream:
 
         Args:
             raws: the loaded events; the command was found in them.
-            decided: where the command is.
+            decided: place of the command in the stream.
 
         Raises:
             ConcurrentStreamWriteError: the stream was deleted in the meantime.
@@ -138,16 +138,16 @@ class AggregateStream:
         return self._read(raws[-1].generation, 1, decided.version)
 
     def events_of(self, raws: list[RawEvent], decided: Decided) -> list[Event]:
-        """Return the events of a command; takes and raises the same as `before`."""
+        """Return the events of a command. Arguments and errors are those of `before`."""
         start, stop = decided.version, decided.last + 1
         if (raws[0].version or 0) < start or NOTE not in raws[0].context:
             part = [raw for raw in raws if start <= (raw.version or 0) < stop]
-        else:  # A snapshot replaces them.
+        else:  # the loaded snapshot replaces them
             part = self._read(raws[-1].generation, start, stop)
         return [wrapped.event for wrapped in self.store.read(part)]
 
     def _hide_commands(self, raws: list[RawEvent]) -> bool:
-        """Return whether the first one is a snapshot that no repository made."""
+        """Return whether the events begin with a snapshot without a list of commands."""
         if not raws or NOTE in raws[0].context:
             return False
         return (raws[0].version or 0) > 1 or self.store.is_snapshot(raws[0])
@@ -163,15 +163,14 @@ def stream_id_of(id: AggregateId, category: str) -> StreamId:  # noqa: A002
     """Return the stream of an aggregate.
 
     Raises:
-        InvalidStreamIdError: an id of another category, or an object that is not an id.
+        InvalidStreamIdError: the id has another category, or is not an id.
     """
     if isinstance(id, str):
         return StreamId(name=id, category=category)
     if isinstance(id, StreamId) and id.category != category:
         raise InvalidStreamIdError(
             f"{describe_stream(id)} is not of the aggregate's category {category!r}: give a "
-            "StreamId of that "
-            "category, or the UUID or name alone."
+            "StreamId of that category, or only the UUID or the name."
         )
     if not isinstance(id, UUID):
         raise InvalidStreamIdError(

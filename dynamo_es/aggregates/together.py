@@ -1,8 +1,8 @@
-"""Carries out decisions about one aggregate together: one after the other, and one append for all.
+"""Carries out several decisions about one aggregate, with one load and one append for all.
 
-Each decision gets an aggregate of its own, in the state after the decisions before it. A decision
-that raises is refused alone. No caller gets a result before the events of all are stored: a result
-may rest on them, and so may a refusal.
+The decisions are made one after the other. Each gets its own aggregate, in the state after the
+decisions before it. A decision that raises fails alone. No caller gets a result, or a refusal,
+before all events are stored, because it may depend on them.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 _REFUSED: Final = (InputError, EventDefinitionError, PrivacyError)
-"""Errors about the events of one decision; nothing was sent."""
+"""Errors that are about the events of one decision, raised before anything is sent."""
 
 
 class _NotSentError(Exception):
-    """The outbox filter raised for the event of one decision; nothing was sent."""
+    """The outbox filter raised an error for an event; nothing was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +59,7 @@ class Joint(Generic[TAggregate]):
     Attributes:
         decision: the decision.
         stream: the aggregate's stream.
-        variables: the context variables of the caller: another thread may run the decision.
+        variables: context variables of the caller, because another thread may run the decision.
         maybe_stored: whether its events may have been stored with those of others.
     """
 
@@ -71,15 +71,15 @@ class Joint(Generic[TAggregate]):
 
 @dataclass(slots=True)
 class _Decided:
-    """A decision with its outcome.
+    """A decision of a group, with its outcome.
 
     Attributes:
         joint: the decision.
-        command: its command; None: it has none.
-        aggregate: what it decided on; None: it was not decided in this turn.
-        outcome: its result or error.
-        events: events that it emitted, with the ids that they are stored under.
-        rests_on: number of events of the turn before its own: its outcome holds once they are
+        command: the command; None: the decision has no command id.
+        aggregate: the aggregate that was decided on; None: it was not decided in this round.
+        outcome: the result or the error.
+        events: the emitted events, with the ids to store them with.
+        rests_on: number of the round's events before its own. The outcome is valid only if they are
             stored.
     """
 
@@ -92,7 +92,7 @@ class _Decided:
 
     @property
     def is_safe(self) -> bool:
-        """Whether the outcome holds even if no event of the turn is stored."""
+        """Whether the outcome is valid even if no event of the round is stored."""
         return self.aggregate is not None and not self.events and not self.rests_on
 
 
@@ -107,9 +107,9 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
     alone: Transacting[TAggregate]
 
     def submit(self, groups: Groups, decision: Decision[TAggregate]) -> Any:
-        """Return the result of a decision that is carried out with those that wait with it."""
+        """Carry out a decision together with others that wait, and return its result."""
         opening = self.alone.opening
-        # What the decisions of a group have in common; the leader's repository carries them out.
+        # All settings that matter: the repository of the leader carries out the whole group.
         stream = opening.stream(decision.id, opening.new(decision.factory))
         joint = Joint(decision, replace(stream, consistent=True), copy_context())
         factory = decision.factory
@@ -154,7 +154,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
                 ]
 
     def after_interrupt(self, item: Joint[TAggregate]) -> Exception | None:
-        """Return an error if the events may be stored, and nothing would recognize them."""
+        """Return an error if the events may be stored and a new try would not recognize them."""
         if not item.maybe_stored or item.decision.command_id is not None:
             return None
         return AppendOutcomeUnknownError(
@@ -164,7 +164,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
         )
 
     def left_unknown(self, item: Joint[TAggregate]) -> Exception | None:
-        """Return what an interrupted caller does not know; see `Work.left_unknown`."""
+        """Return the error for a caller that was interrupted; see `Work.left_unknown`."""
         if not item.maybe_stored:
             return None
         return AppendOutcomeUnknownError(
@@ -172,18 +172,18 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
         )
 
     def _decide_alone(self, joint: Joint[TAggregate]) -> object:
-        """Return the result or the error of a decision that gets an append of its own."""
+        """Carry out a decision with its own append; return its result or its error."""
         try:
             return run_inside(joint.variables, self.alone.carry_out, joint.decision)
         except BaseException as error:
             if is_interrupt(error):
-                raise  # it is this thread's or task's
+                raise  # an interrupt is for this thread or task
             return error  # its caller gets it
 
     def _decide_all(
         self, stream: AggregateStream, raws: list[RawEvent], entries: Sequence[_Decided]
     ) -> None:
-        """Decide one after the other; leave out what was decided before, or is there twice."""
+        """Make the decisions in order; leave out commands that were decided before or repeated."""
         known = stream.commands_in(raws)
         seen: set[UUID] = set()
         emitted: list[_Decided] = []
@@ -204,7 +204,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
         emitted: Sequence[_Decided],
         this: _Decided,
     ) -> None:
-        """Decide on the state after the stored events and those that were emitted before."""
+        """Decide on the state after the stored events and those of the decisions before."""
         decision = this.joint.decision
         aggregate = self.alone.opening.new(decision.factory)
         self.alone.opening.replay(stream, aggregate, raws)
@@ -219,7 +219,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
             refuse_unfinished(this.outcome, decision.decide, DECIDE)
         except BaseException as error:
             if is_interrupt(error):
-                raise  # it is this thread's or task's
+                raise  # an interrupt is for this thread or task
             this.outcome = error  # its caller gets it
             return
         pending = aggregate._pending_events()  # noqa: SLF001
@@ -258,7 +258,7 @@ class Together(Work[Joint[TAggregate], Any], Generic[TAggregate]):
                 each.joint.maybe_stored = False
             raise
         if version is None or (version.repeated and sent == 1):
-            # Another process was faster with the same commands: each gets the result of that run.
+            # Another process decided the same commands first: each gets the result of that run.
             for each in entries:
                 each.aggregate = None
             return
@@ -272,7 +272,7 @@ def _sent(append: Callable[[], StoredVersion | None], retries: Retries) -> Store
     """Append as `append_surely` does.
 
     Raises:
-        _NotSentError: see there.
+        _NotSentError: the outbox filter raised an error.
     """
     try:
         return append_surely(append, retries)
@@ -285,7 +285,7 @@ def _sent(append: Callable[[], StoredVersion | None], retries: Retries) -> Store
 
 
 def _note(aggregate: Aggregate, decided: _Decided, generation: int | None) -> None:
-    """Note that the events of a decision are in an aggregate's state."""
+    """Record that an aggregate's state has the events of a decision."""
     version = None if generation is None else StoredVersion(0, generation)
     of_command = decided.command is not None
     aggregate._stored(decided.events, version, of_command=of_command)  # noqa: SLF001 - its package

@@ -1,4 +1,4 @@
-"""Carries out `Repository.transact`: loads, decides and saves, and decides again on conflicts."""
+"""Carries out `Repository.transact`: loads, decides, saves, and decides again after conflicts."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision(Generic[TAggregate]):
-    """One call of `Repository.transact`, its arguments checked.
+    """The checked arguments of one `Repository.transact` call.
 
     Attributes:
         id: the aggregate's id.
-        decide: calls the methods that emit events.
-        factory: makes a new aggregate.
+        decide: function that calls methods that emit events.
+        factory: makes a new aggregate; None: the repository's factory does.
         attempts: most attempts; None: as many as the time allows.
         context: metadata for the saved events.
-        transact_with: writes that go along with the events.
-        command_id: id of the command that is decided; None: it has none.
+        transact_with: writes to your own tables with the events.
+        command_id: id of the command; None: it has none.
     """
 
     id: AggregateId
@@ -55,7 +55,7 @@ class Transacting(Generic[TAggregate]):
 
     Attributes:
         opening: makes the aggregates.
-        retry_s: seconds for which it goes on trying.
+        retry_s: time budget for the attempts, in seconds.
         sleep: called with the seconds to wait.
         monotonic: returns seconds of a clock that only goes forward.
     """
@@ -66,11 +66,11 @@ class Transacting(Generic[TAggregate]):
     monotonic: Callable[[], float]
 
     def retries(self, attempts: int | None = None) -> Retries:
-        """Return the retries of decisions that begin now."""
+        """Return retries whose time begins now."""
         return Retries(self.retry_s, attempts, self.monotonic, self.sleep)
 
     def carry_out(self, decision: Decision[TAggregate]) -> Any:
-        """Return the result of a decision whose events were saved; see `Repository.transact`."""
+        """Decide and save; return the result of the decision. See `Repository.transact`."""
         opening = self.opening
         retries = self.retries(decision.attempts)
         raws: list[RawEvent] | None = None
@@ -78,7 +78,7 @@ class Transacting(Generic[TAggregate]):
         while True:
             aggregate = opening.new(decision.factory)
             stream = opening.stream(decision.id, aggregate)
-            if again:  # Whatever the first load missed is read now.
+            if again:  # read now the events that the first load missed
                 stream = replace(stream, consistent=True)
             again = True
             command = stream.command(decision.command_id)
@@ -104,7 +104,7 @@ class Transacting(Generic[TAggregate]):
             if stored:
                 opening.snapshots.apply(opening.store, stream.id, aggregate)
                 return result
-            raws = None  # Another run of the same command was faster: return its result.
+            raws = None  # another run of the command was faster, so return that run's result
 
     def _repeat(
         self,
@@ -115,7 +115,7 @@ class Transacting(Generic[TAggregate]):
         command: Command,
         decided: Decided,
     ) -> Any:
-        """Return the result that ``decide`` had when the command was first decided."""
+        """Decide on the state before the command; return the result if the events are the same."""
         self.opening.replay(stream, aggregate, stream.before(raws, decided))
         aggregate._generation = raws[-1].generation  # noqa: SLF001 - before its first event, too
         result = decide(aggregate)

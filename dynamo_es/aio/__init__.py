@@ -1,7 +1,8 @@
 """The event store for asyncio: ``async with AsyncDynamoBackend.from_env() as backend:``.
 
-The classes have the methods, arguments and errors of the synchronous ones. What sends a request is
-awaited; what yields is iterated by ``async for``; functions of yours may be coroutine functions.
+The classes have the methods, arguments and errors of the synchronous ones. Await the methods that
+send requests, and iterate with ``async for`` over those that yield. Functions that you pass may be
+coroutine functions.
 """
 
 from __future__ import annotations

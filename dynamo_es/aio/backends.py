@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dynamo_es.memory.storage import MemoryStorage
 
 _FEW_THREADS: Final = 8
-"""Threads of a backend in memory; they only run your plain handlers and large work."""
+"""Most threads of a backend in memory. They run only your plain handlers and large work."""
 
 
 class AsyncDynamoBackend(AsyncBackend):
@@ -35,25 +35,25 @@ class AsyncDynamoBackend(AsyncBackend):
 
     ``async with AsyncDynamoBackend.from_env() as backend:``
 
-    With the extra ``async`` (aiohttp, greenlet), requests travel over connections of the event
-    loop. Without it, with a client of yours, with a proxy, or where a tool traces or mocks boto3,
-    threads send them by boto3, with the same results.
+    With the extra ``async`` (aiohttp, greenlet), the event loop itself sends requests. Without the
+    extra, threads send them with boto3, with the same results. So they do if you pass a client, use
+    a proxy, or use a tool that traces or mocks boto3.
 
     Args:
-        config: tables, time-outs, retries. At most ``max_pool_connections`` requests are under way
-            at a time; more of them wait.
+        config: tables, time-outs, retries. At most ``max_pool_connections`` requests are sent at
+            the same time; more requests wait.
         client: a boto3 client for DynamoDB, which threads call; None: the backend has its own
             connections.
         observer: called with an `OperationReport` after each operation, on the loop's thread.
         clock: returns seconds since the epoch.
         monotonic: returns seconds of a clock that never goes back.
-        registry: the event classes by name; None: all that are defined.
+        registry: finds event classes by name; None: all classes that are defined.
         streams_client: a boto3 client for ``dynamodbstreams``, for `sequencer`.
 
     Raises:
         ConfigurationError: ``config`` is not a `DynamoConfig`.
         InputError: ``clock`` or ``monotonic`` is not callable.
-        AsynchronousFunctionError: one of these or the observer is asynchronous.
+        AsynchronousFunctionError: ``clock``, ``monotonic`` or ``observer`` is asynchronous.
     """
 
     _sync: DynamoBackend
@@ -110,8 +110,8 @@ class AsyncDynamoBackend(AsyncBackend):
     ) -> Self:
         """Return a backend on an emulator in this process, with its tables. Close it after use.
 
-        Args and errors are those of `DynamoBackend.local`. It takes a second, in which the event
-        loop does not go on: make it when the program begins.
+        Arguments and errors are those of `DynamoBackend.local`. The call blocks the event loop for
+        about a second, so make it when your program begins.
 
         Example::
 
@@ -139,7 +139,7 @@ class AsyncDynamoBackend(AsyncBackend):
 
     @property
     def streams_client(self) -> DynamoDBStreamsClient:
-        """A boto3 client for your own requests to the tables' streams; its methods block."""
+        """A boto3 client for your own requests to table streams; its methods block."""
         return self._sync.streams_client
 
     @property
@@ -154,7 +154,7 @@ class AsyncDynamoBackend(AsyncBackend):
         """Delete all data of the emulator of `local`; see `DynamoBackend.clear`.
 
         Raises:
-            ConfigurationError: this backend does not come from `local`, or is limited to a tenant.
+            ConfigurationError: this backend was not made by `local`, or is limited to a tenant.
         """
         await self._bridge.run(self._sync.clear)
 
@@ -162,7 +162,7 @@ class AsyncDynamoBackend(AsyncBackend):
 class AsyncMemoryBackend(AsyncBackend):
     """An event store in memory for asyncio, for tests and first steps; see `MemoryBackend`.
 
-    Args and errors are those of `MemoryBackend`.
+    Arguments and errors are those of `MemoryBackend`.
     """
 
     _sync: MemoryBackend

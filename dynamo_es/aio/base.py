@@ -1,4 +1,4 @@
-"""`Over`: the base of every asynchronous class, which calls a synchronous object by a bridge."""
+"""`Over`: the base of every asynchronous class. It calls a synchronous object by a bridge."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Over:
     """Calls a synchronous object by a bridge.
 
     Args:
-        sync: the object.
-        bridge: that of its backend.
+        sync: the synchronous object.
+        bridge: bridge of the backend.
     """
 
     _sync: Any
@@ -33,18 +33,18 @@ class Over:
         return f"{type(self).__name__}({self._sync!r})"
 
     def _like(self, sync: Any) -> Self:
-        """Return an asynchronous object of this class over another synchronous one."""
+        """Return an object of this class that calls another synchronous object."""
         like = object.__new__(type(self))
         like.__dict__.update(self.__dict__)
         like._sync = sync
         return like
 
     def _plain(self, function: Any) -> Any:
-        """Return a function of yours as a plain one, which runs where the library calls it."""
+        """Turn your function into a plain one that runs where the library calls it."""
         return self._as_plain(function, in_thread=False)
 
     def _handler(self, function: Any) -> Any:
-        """Return a function of yours as a plain one; unless it is asynchronous, threads run it."""
+        """Turn your function into a plain one; unless it is asynchronous, threads run it."""
         return self._as_plain(function, in_thread=True)
 
     def _as_plain(self, function: Any, *, in_thread: bool) -> Any:

@@ -1,4 +1,4 @@
-"""The synchronous backends that the asynchronous ones call, with a bridge in what waits.
+"""The synchronous backends that the asynchronous ones call. They wait by a bridge.
 
 The bridge is one of greenlets or one of threads.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def new_bridge(most: int) -> Bridge:
-    """Return a bridge: of greenlets if greenlet is installed, or else of threads."""
+    """Return a bridge of greenlets if the extra is installed, else one of threads."""
     try:
         from dynamo_es.aio.bridges.greenlet_bridge import GreenletBridge
     except ImportError:
@@ -46,7 +46,7 @@ def dynamo_backend(bridge: Bridge) -> type[DynamoBackend]:
     from dynamo_es.aio.on_loop.storage import AsyncDynamoStorage
 
     class Bridged(Waiting):
-        """A backend whose large work threads do, and whose requests do not block."""
+        """A backend that does large work in threads, and whose requests do not block the loop."""
 
         _gateway_type = AsyncGateway
         _storage_type = AsyncDynamoStorage
@@ -73,7 +73,7 @@ def memory_backend(bridge: Bridge) -> type[MemoryBackend]:
     from dynamo_es.aio.on_loop.event_stores import typed_over
 
     class Bridged(Waiting):
-        """A backend in memory whose large work threads do."""
+        """A backend in memory that does large work in threads."""
 
         _typed_type = typed_over(bridge)
 

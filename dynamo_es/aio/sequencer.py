@@ -1,4 +1,4 @@
-"""`AsyncSequencer`: gives events their positions in the log, in a thread beside the loop."""
+"""`AsyncSequencer`: gives events their positions in the log, in a thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AsyncSequencer(Over):
         return await self._bridge.run_in_thread(self._sync.poll)
 
     async def save(self) -> None:
-        """Save the places in the shards; see `StreamPoller.save`."""
+        """Save the places that were reached in the shards; see `StreamPoller.save`."""
         await self._bridge.run_in_thread(self._sync.save)
 
     async def run_once(
@@ -50,22 +50,22 @@ class AsyncSequencer(Over):
     def in_background(
         self, on_progress: Callable[[SequencerReport], object] | None = None
     ) -> AbstractAsyncContextManager[Self]:
-        """Run within the context: ``async with backend.sequencer.in_background():``.
+        """Run during an ``async with`` block: ``async with backend.sequencer.in_background():``.
 
         Args:
             on_progress: see `run_forever`.
 
         Raises:
-            Exception: at the end of the context, the error that ended the run.
+            Exception: the run ended with an error; it is raised at the end of the block.
         """
         return self._background(lambda stop: self.run_forever(stop, on_progress), "Sequencer")
 
     async def _run(
         self, run: Callable[..., SequencerReport], stop: Event | None, on_progress: object
     ) -> SequencerReport:
-        told = self._stop(stop)  # refuses what is no event
+        stopped = self._stop(stop)  # raises unless it is an event
         flag = threading.Event()
-        waiting = asyncio.create_task(told.until_set())
+        waiting = asyncio.create_task(stopped.until_set())
         waiting.add_done_callback(lambda _: flag.set())
         try:
             return await self._bridge.run_in_thread(

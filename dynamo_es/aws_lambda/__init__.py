@@ -6,7 +6,7 @@ handler                event source                 what it does
 `project_streams`      the events table's stream    applies the events of each stream, in order
 `project_log`          the log table's stream, or   applies all events in the order of the log
                        a schedule
-`fan_out`              that of its handlers         gives each batch to several read models
+`fan_out`              the same as its handlers     gives each batch to several read models
 `sequence_events`      the events table's stream    gives every commit its position in the log
 `publish_outbox`       the log table's stream and   publishes the events chosen for the outbox
                        a schedule
@@ -14,7 +14,7 @@ handler                event source                 what it does
 =====================  ===========================  ==========================================
 
 Event source mappings need ``ReportBatchItemFailures`` and the view type ``NEW_IMAGE``. Each
-handler answers before the function's time is over, and names the records left for the next call.
+handler replies before the function times out, and names the records left for the next call.
 """
 
 from __future__ import annotations

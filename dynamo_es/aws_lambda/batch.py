@@ -1,4 +1,4 @@
-"""Shared by all handlers of batches: the deadline, and the reply that names the records left."""
+"""Parts of every batch handler: the deadline, and the reply that names unhandled records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReadModelHandler(ABC):
     """A Lambda handler of one read model.
 
     Attributes:
-        table: whose stream it follows.
+        table: the table whose stream the handler reads.
     """
 
     table: ClassVar[Literal["events", "log"]]
@@ -40,18 +40,18 @@ class ReadModelHandler(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The read model's name, which its cursors or its checkpoint are stored under."""
+        """The read model's name. Its cursors or its checkpoint are stored under it."""
 
     @abstractmethod
     def __call__(self, event: BatchEvent, context: LambdaContext | None = None) -> dict[str, Any]:
-        """Apply a batch, or do what a schedule's event asks for; return what is left."""
+        """Apply a batch, or do what a schedule's event asks for; return the unhandled records."""
 
 
 class Deadline(Event):
-    """An event that is set when a function must stop, so that it can still answer.
+    """An event that is set when a function must stop to have time for its reply.
 
     Args:
-        context: Lambda's; None: never set.
+        context: Lambda's context; None: the deadline is never set.
         margin: time to leave for the current event and the reply, a timedelta or seconds; None: a
             fifth of the remaining time, at most 5 s.
 
@@ -78,7 +78,7 @@ class Deadline(Event):
         return self._context.get_remaining_time_in_millis() <= self._margin_ms
 
     def limiting(self) -> AbstractContextManager[None]:
-        """End requests in time for the reply, even if a service does not answer."""
+        """Abort requests early enough for the reply, even if a service does not answer."""
         context = self._context
         if context is None:
             return limited(None)
@@ -88,7 +88,7 @@ class Deadline(Event):
 
 
 def margin_of(margin: timedelta | float | None) -> float | None:
-    """Return a handler's margin in seconds; None: a share of the remaining time.
+    """Check a handler's margin and return it in seconds; None: a share of the remaining time.
 
     Raises:
         InvalidSubscriptionError: a margin that is not a duration, or below 0.
@@ -100,7 +100,7 @@ def reply(event: BatchEvent, left: Iterable[str]) -> dict[str, Any]:
     """Return a partial batch response.
 
     Args:
-        event: the batch; the reply returns the state of its tumbling window.
+        event: the batch; the reply carries the state of its tumbling window on.
         left: sequence numbers of the records that are not handled. Lambda delivers the lowest one
             and all records after it again.
     """

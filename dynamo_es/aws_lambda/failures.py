@@ -1,4 +1,4 @@
-"""Handles batches again that Lambda or EventBridge Pipes gave up on, from their failure records.
+"""Handles batches again that Lambda or EventBridge Pipes gave up on, given their failure records.
 
 A failure record names the shard and the sequence numbers of a batch. It arrives from the queue or
 topic of an event source mapping (``OnFailure``), or you invoke the function with it. A failure
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _INFO: Final = "DDBStreamBatchInfo"
 _MOST_EMPTY_READS: Final = 100
-"""Most empty replies in a row: a stream returns a few now and then, but not forever."""
+"""Give up after this many empty replies in a row. A stream now and then returns a few."""
 
 _GONE: Final = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException"})
 
@@ -41,9 +41,9 @@ class FailedBatch(NamedTuple):
     """A batch that Lambda or a pipe gave up on.
 
     Attributes:
-        message_id: id of the queue's message that reports the batch; None: it came another way.
-        shard: stream ARN, shard id, and the sequence numbers of the first and last record; None:
-            the failure record holds the records themselves.
+        message_id: id of the queue message that reports the batch; None: no queue delivered it.
+        shard: stream ARN, shard id, and the sequence numbers of the first and last record, both
+            inclusive; None: the failure record holds the records themselves.
         records: the records, if the failure record holds them.
     """
 
@@ -53,7 +53,7 @@ class FailedBatch(NamedTuple):
 
 
 def failed_batches(event: object) -> list[FailedBatch]:
-    """Return the failed batches that an event reports; none for a batch or a schedule's event.
+    """Return the failed batches that an event reports; an empty list for any other event.
 
     Raises:
         ConfigurationError: a message of a queue or a topic that is not a failure record.
@@ -70,8 +70,8 @@ def failed_batches(event: object) -> list[FailedBatch]:
         message = _message(record)
         if not _is_failure(message):
             raise ConfigurationError(
-                "This handler takes batches of a DynamoDB table's stream, and failure records of "
-                f"them; it cannot take a message of {source_of(record)} that is neither."
+                "This handler takes batches of a DynamoDB table's stream and their failure "
+                f"records. A message from {source_of(record)} is neither."
             )
         found.append(_failed(message, record.get("messageId")))
     return found
@@ -116,9 +116,9 @@ def _is_failure(event: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def _failed(report: Mapping[str, Any], message_id: str | None) -> FailedBatch:
-    if "requestPayload" in report:  # of an asynchronous call: the event itself
+    if "requestPayload" in report:  # an asynchronous call: the payload is the event itself
         return FailedBatch(message_id, None, _records(report["requestPayload"]))
-    if "payload" in report:  # of a bucket: the batch as text
+    if "payload" in report:  # a bucket: the payload is the batch as text
         return FailedBatch(message_id, None, _records(_parsed(report["payload"])))
     info = report[_INFO]
     try:

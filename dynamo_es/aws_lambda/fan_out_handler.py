@@ -20,32 +20,34 @@ _log = logging.getLogger("dynamo_es")
 def fan_out(*handlers: ReadModelHandler) -> FanOutHandler:
     """Return one Lambda handler that gives each batch to several read models.
 
-    DynamoDB Streams serves two readers of a shard at most, and the sequencer is one of the events
-    table's stream. One function with several read models is one reader::
+    At most two readers can read a shard of a table stream, and the sequencer is already one of
+    them on the events table. One function with several read models counts as one reader::
 
         handler = fan_out(balances, statements)
 
-    Each read model keeps its own cursors or checkpoint, failure policy and parked streams. They run
-    one after the other, and share the function's time: each gets an equal part of what is left. If
-    one fails or runs out of time, the others still handle the whole batch. Lambda then calls again
-    from the lowest record that one of them has left; the others pass over what they have done.
-    Until that record is done or given up, Lambda reads nothing after its batch for any of them. So
-    let each one park its poison streams (``on_failure="park"``). The schedule's events go to each.
+    Each read model keeps its own cursors or checkpoint, failure policy and parked streams. The read
+    models run one after the other and share the function's time: each gets an equal part of what is
+    left. If one fails or runs out of time, the others still handle the whole batch. Lambda then
+    delivers again from the lowest record that any of them left; the others skip what they have
+    done. Until that record is done or Lambda gives up on it, none of them gets a record after its
+    batch. So let each one park streams that fail (``on_failure="park"``). Events of a schedule go
+    to every read model.
 
     Args:
-        handlers: made by `project_streams`, or all of them by `project_log`; each name once.
+        handlers: all made by `project_streams`, or all by `project_log`; each with its own name.
 
     Raises:
         InvalidSubscriptionError: no handler, another kind of handler, a name twice, or handlers of
-            both tables' streams; also `AsynchronousFunctionError`.
+            both tables' streams.
+        AsynchronousFunctionError: a handler is asynchronous.
 
-    Cost: that of each read model. What one has done and another has not, costs the first one
-    request for each stream when it comes again; for `project_log`, the requests of a run without
-    new events.
+    Cost: the sum of the read models. When Lambda delivers records again, a read model that has
+    already handled them needs 1 request for each of their streams; one of `project_log` needs the
+    requests of a run without new events.
     """
     if not handlers:
         raise InvalidSubscriptionError(
-            "fan_out needs a handler or more: pass what project_streams or project_log returned."
+            "fan_out needs at least one handler: pass what project_streams or project_log returned."
         )
     seen: dict[str, ReadModelHandler] = {}
     for handler in handlers:
@@ -57,7 +59,7 @@ def fan_out(*handlers: ReadModelHandler) -> FanOutHandler:
             )
         if handler.name in seen:
             raise InvalidSubscriptionError(
-                f"fan_out got two read models with the name {handler.name!r}: they would share "
+                f"fan_out got two read models named {handler.name!r}: they would share their "
                 "cursors, and each would miss events. Give each its own name."
             )
         seen[handler.name] = handler
@@ -74,7 +76,7 @@ class FanOutHandler:
     """The handler that `fan_out` makes.
 
     Attributes:
-        handlers: those of the read models, in the order in which they run.
+        handlers: the handlers of the read models, in the order in which they run.
     """
 
     def __init__(self, handlers: tuple[ReadModelHandler, ...]) -> None:
@@ -84,11 +86,12 @@ class FanOutHandler:
         """Give an event to each read model.
 
         Args:
-            event: what a handler of `project_streams` or `project_log` takes.
+            event: any event that a handler of `project_streams` or `project_log` takes.
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": […]}`` with what the read models have left, the lowest first.
+            ``{"batchItemFailures": […]}`` with the records that the read models left, the lowest
+            first.
 
         Raises:
             Exception: the first error that a read model raised, after all of them ran.
@@ -99,7 +102,7 @@ class FanOutHandler:
             share = None if context is None else _Share(context, len(self.handlers) - place)
             try:
                 answer = handler(event, share)
-            except Exception as error:  # noqa: BLE001 - the other read models go on
+            except Exception as error:  # noqa: BLE001 - the other read models continue
                 # Without exc_info: the text of an error may quote an event.
                 _log.error(
                     "Read model %r failed; the others of the function go on: %s",
@@ -111,17 +114,17 @@ class FanOutHandler:
                 left.update(one["itemIdentifier"] for one in answer["batchItemFailures"])
         if errors:
             raise errors[0]
-        if failed_batches(event):  # ids of messages, which have no order
+        if failed_batches(event):  # message ids, which have no order
             return {"batchItemFailures": [{"itemIdentifier": one} for one in sorted(left)]}
         return reply(event, left)
 
 
 class _Share:
-    """Lambda's context for one read model, whose time is a part of what is left.
+    """Lambda's context for one read model: it reports a share of the remaining time.
 
     Args:
         context: Lambda's.
-        parts: number of read models that have not run, this one included.
+        parts: number of read models that have not run yet, this one included.
     """
 
     def __init__(self, context: LambdaContext, parts: int) -> None:

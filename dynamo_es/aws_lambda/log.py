@@ -62,31 +62,33 @@ def project_log(  # noqa: PLR0913 - options, each by its name
 
     The handler reads the log after its checkpoint; a batch from Lambda only starts the reading. So
     late or lost records leave no gap. If your function raises, the next call passes it the same
-    event again. If the process dies, the next call begins after the last checkpoint. One call at a
-    time handles the events, under a lease; a second call at the same time fails with
-    `ProjectionBusyError`, and Lambda tries it again. The log table's stream starts one call at a
-    time, because all pages are in one shard; on a schedule, reserve a concurrency of 1. With a log
-    of each tenant, a call reads the logs whose pages are in the batch, and from a schedule all
-    logs; the pages of a log are in one shard.
+    event again. If the process dies, the next call begins after the last checkpoint.
+
+    A lease makes sure that one call at a time handles the events. A second call at the same time
+    fails with `ProjectionBusyError`, and Lambda tries it again. The log table's stream starts one
+    call at a time, because all pages of a log are in one shard; on a schedule, reserve a
+    concurrency of 1. With one log for each tenant, a batch makes the handler read the logs whose
+    pages it contains; a schedule makes it read all logs.
 
     Args:
         backend: reads the log; from `Backend.in_tenant`, only that tenant's events are applied.
-        name: name of the consumer, which its checkpoint is stored under: text of at most 255
-            bytes without ``#``.
+        name: name of the consumer. Its checkpoint is stored under it. Text of at most 255 bytes
+            without ``#``.
         category: apply only events of streams in this category.
         events: apply only events of these classes.
-        after: position to begin after while there is no checkpoint, exclusive.
-        batch_size: most events between two saved checkpoints.
+        after: where to begin without a checkpoint: the position before the first event to handle
+            (exclusive).
+        batch_size: the most events between two saved checkpoints.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
-        lease: time without a beat of a call that died, after which the next one takes over; a
-            timedelta or seconds, more than twice what your function takes for an event.
+        lease: how long after its last beat a call that died still keeps the next one out, a
+            timedelta or seconds; more than twice the time that your function takes for an event.
         writes: True: your function returns `Writes` or a list of writes, which are carried out with
             the checkpoint, exactly once; see `Backend.projection`.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
-        on_progress: called after each batch of events, with the lag.
+        on_progress: called after each batch of events, with a report that has the lag.
         on_failure: what to do with an event that your function fails on; see `Backend.projection`.
-            With ``"park"`` its stream is set aside, and the log goes on; see
+            With ``"park"`` its stream is set aside, and the log continues; see
             ``retry_parked`` of the handler.
 
     Raises:
@@ -152,12 +154,13 @@ class LogHandler(ReadModelHandler):
 
         Args:
             event: a batch of the log table's stream, a pipe's list of its records, or anything
-                without ``Records``, such as the events of a schedule: the one for upkeep writes
-                metrics too, and the one for parked streams retries them.
+                without ``Records``, such as an event of a schedule: the upkeep event writes metrics
+                too, and the ``retry_parked`` event retries parked streams.
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": […]}`` with the first page that is not handled, if any.
+            ``{"batchItemFailures": […]}`` with the record of the first page that is not handled, if
+            any.
 
         Raises:
             Exception: the error that your function raised, if the event is not a batch.
@@ -177,7 +180,7 @@ class LogHandler(ReadModelHandler):
     def _handle(self, event: BatchEvent, deadline: Deadline, *, upkeep: bool) -> dict[str, Any]:
         pages = pages_of(pages_in(event), self._tenant_id)
         if pages is not None and not pages:
-            return reply(event, [])  # markers and checkpoints: this handler's own writes
+            return reply(event, [])  # only markers and checkpoints: this handler's own writes
         of_all = self.projection.over_all_logs
         tenants = tenants_in(pages) if of_all else None
         try:
@@ -198,8 +201,8 @@ class LogHandler(ReadModelHandler):
         if upkeep:
             self.metrics.gauge("Lag", progress.lag)
             self.metrics.gauge("Parked", progress.parked)
-        # With a schedule for upkeep, the next call goes on: a call that ran out of time, or that
-        # found another one at work, is no failure.
+        # With a schedule for upkeep, the next call continues. So it is no failure that a call ran
+        # out of time or found another one at work.
         if progress.lag and pages and not UPKEEP.read():
             return reply(event, _not_done(pages, _EVERYTHING if of_all else progress.position))
         return reply(event, [])
@@ -217,9 +220,9 @@ class PageRecord(NamedTuple):
     """A record of the log table's stream whose new image is a page.
 
     Attributes:
-        sequence_number: of the record, in its shard.
+        sequence_number: sequence number of the record in its shard.
         last: position of the page's last event.
-        tenant_id: tenant whose log it is of; None: the log of all tenants.
+        tenant_id: tenant whose log has the page; None: the log of all tenants.
     """
 
     sequence_number: str
@@ -228,14 +231,14 @@ class PageRecord(NamedTuple):
 
 
 def tenants_in(pages: Iterable[PageRecord] | None) -> list[TenantId] | None:
-    """Return the tenants whose logs have new pages; None: not known, so possibly all."""
+    """Return the tenants whose logs have new pages; None: unknown, so read all logs."""
     if pages is None:
         return None
     return list(dict.fromkeys(page.tenant_id for page in pages if page.tenant_id is not None))
 
 
 def pages_of(pages: list[PageRecord] | None, tenant_id: TenantId | None) -> list[PageRecord] | None:
-    """Return the pages that hold a tenant's events; None for the tenant: all pages."""
+    """Return the pages that can hold events of a tenant; all pages if the tenant is None."""
     if pages is None or tenant_id is None:
         return pages
     return [page for page in pages if page.tenant_id in {None, tenant_id}]
@@ -262,8 +265,8 @@ def pages_in(event: BatchEvent) -> list[PageRecord] | None:
             first, count = int(image["place"]["S"]), int(image.get("count", {"N": "1"})["N"])
         except (KeyError, TypeError, ValueError):
             raise ConfigurationError(
-                "A record's image has the key of a page of the log, but no place and count of a "
-                "page: pass the record as Lambda delivers it."
+                "A record's image has the key of a log page, but not its place and count: pass the "
+                "record as Lambda delivers it."
             ) from None
         pages.append(PageRecord(change["SequenceNumber"], first + count - 1, owner_of_pages(key)))
     return pages

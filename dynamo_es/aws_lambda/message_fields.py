@@ -1,4 +1,4 @@
-"""What a published message carries beside its text: attributes, order, and their sizes."""
+"""The parts of a published message beside its text: attributes, message group, and their sizes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def stream_of(record: RecordedRaw) -> str:
 
 
 def attributes_of(record: RecordedRaw) -> dict[str, Any]:
-    """Return the attributes of a message, for filters of topics and queues."""
+    """Return the attributes of a message, which filters of topics and queues can match."""
     values = {
         "name": record.entry.name,
         "category": record.entry.stream_id.category,
         "tenant": record.tenant_id,
     }
-    # Services refuse empty attributes and control characters. The message has all values.
+    # SNS and SQS refuse empty attributes and control characters. The text still has all values.
     return {
         name: {"DataType": "String", "StringValue": value}
         for name, value in values.items()
@@ -39,7 +39,7 @@ def attributes_of(record: RecordedRaw) -> dict[str, Any]:
 
 
 def in_order(target: str, record: RecordedRaw) -> dict[str, Any]:
-    """Return the group and the deduplication id of a message; nothing if the target is not FIFO."""
+    """Return a message's group and deduplication id; an empty dict if the target is not FIFO."""
     if not target.endswith(".fifo"):
         return {}
     stream = group = stream_of(record)
@@ -54,5 +54,5 @@ def in_order(target: str, record: RecordedRaw) -> dict[str, Any]:
 
 
 def size_of(text: str) -> int:
-    """Return the bytes of a text as services count them."""
+    """Return the number of bytes that a service counts for a text."""
     return len(text.encode())

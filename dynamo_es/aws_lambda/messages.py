@@ -1,4 +1,4 @@
-"""Messages of published events: one shape for every event, and the way back to its class.
+"""Turns events into messages of one documented shape, and messages back into events.
 
 A message is the stored event in JSON:
 
@@ -10,15 +10,15 @@ A message is the stored event in JSON:
      "at": "2026-01-31T12:00:00+00:00", "schema_version": 1,
      "data": {"amount": 5}, "context": {"user": "ann"}}
 
-The shape does not depend on a class: a publisher needs no classes, and publishes events of other
-releases too. ``schema_version`` is the schema version of ``data``. Encrypted fields stay encrypted.
-Keys of the context that begin with ``$`` are the store's own: they name the encrypted fields and
-their subjects.
+The shape does not depend on the event class. So a publisher needs no classes, and can publish
+events of other releases. ``schema_version`` is the schema version of ``data``. Encrypted fields
+stay encrypted. Keys of the context that begin with ``$`` belong to the store: they name the
+encrypted fields and their data subjects.
 
 A consumer that has the event classes loads a message into its class, in the current schema::
 
     def handler(event, _):
-        for record in event["Records"]:               # of a queue
+        for record in event["Records"]:               # an SQS batch
             recorded = load_message(backend, record["body"])
 
 If the consumer may read the keys, encrypted fields are decrypted; shredded fields are masked.
@@ -49,7 +49,7 @@ Message: TypeAlias = dict[str, Any]
 _SCHEMA: Final = "$schema"
 
 _UNSENDABLE: Final = re.compile("[\ud800-\udfff\ufffe\uffff]")
-"""Characters that queues and topics refuse, so a message has their JSON escapes."""
+"""Characters that queues and topics refuse. A message has their JSON escapes instead."""
 
 
 def message_of(record: RecordedRaw) -> Message:
@@ -62,8 +62,8 @@ def message_of(record: RecordedRaw) -> Message:
     raw = record.entry
     if not isinstance(raw.context, dict) or not isinstance(raw.data, dict):
         raise PublishingError(
-            f"The data or context of event {raw.uuid} is not a JSON object: this library did not "
-            "write it, and no class could take it. Keep it out of the outbox."
+            f"The data or context of event {raw.uuid} is not a JSON object, so this library did "
+            "not write it and no class can load it. Keep it out of the outbox."
         )
     stream = raw.stream_id
     return {
@@ -99,8 +99,8 @@ def load_message(
     Args:
         backend: knows the event classes and the keys of encrypted fields; from
             `Backend.in_tenant`, takes messages of that tenant only.
-        message: the body of a queue's record, the ``Message`` of a topic's, or the ``detail`` of
-            a bus's event.
+        message: the body of an SQS record, the ``Message`` of an SNS record, or the ``detail`` of
+            an EventBridge event.
         keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
     Raises:
@@ -108,10 +108,10 @@ def load_message(
         UnreadableEventError: an event that does not fit its class; also `UnknownEventError` and
             `NewerSchemaError`.
         DecryptionError: an encrypted field that was altered.
-        ServiceError: AWS refused or did not answer when a key was read.
+        ServiceError: AWS refused or did not answer while a key was read.
 
-    Cost: 1 request for each subject whose key this process does not remember; 0 without encrypted
-    fields.
+    Cost: 1 request for each data subject whose key this process does not remember; none without
+    encrypted fields.
     """
     record = read_message(message)
     tenant = backend.select().tenant_id
@@ -127,7 +127,7 @@ def read_message(message: str | bytes | Mapping[str, Any]) -> RecordedRaw:
     """Return the stored event that a message carries; the reverse of `message_of`.
 
     Args:
-        message: see `load_message`.
+        message: as for `load_message`.
 
     Raises:
         InvalidMessageError: not a message of this library.
@@ -153,13 +153,14 @@ def read_message(message: str | bytes | Mapping[str, Any]) -> RecordedRaw:
             pass
         case _:
             raise InvalidMessageError(
-                "The message lacks a field of a published event, or a field has another type. Pass "
-                "the body of a queue's record, the Message of a topic's, or the detail of a bus's."
+                "The message lacks a field of a published event, or a field has the wrong type. "
+                "Pass the body of an SQS record, the Message of an SNS record, or the detail of an "
+                "EventBridge event."
             )
     if type(schema_version) is not int or schema_version < 1:
         raise InvalidMessageError(
-            f"The message has no schema version of event {uuid}: let the outbox publish the "
-            "stored event, which has it."
+            f"The message has no schema version for event {uuid}: let the outbox publish the "
+            "stored event, which has one."
         )
     if schema_version > 1:
         context = {**context, _SCHEMA: schema_version}
@@ -185,17 +186,17 @@ def _fields(message: object) -> object:
 
 
 def stored_form(recorded: Recorded) -> RecordedRaw:
-    """Return a loaded event in the form in which an append would store it now, for publishing.
+    """Return a loaded event as an append would store it now, for publishing.
 
     Raises:
-        PublishingError: an event with encrypted fields, which a loaded event has in clear.
+        PublishingError: an event with encrypted fields. A loaded event has them in clear text.
         InvalidEventError: an event that cannot be stored.
     """
     from dynamo_es.event_store.wrapped import UnknownEvent
 
     wrapped = recorded.wrapped_event
     if isinstance(wrapped.event, UnknownEvent):
-        # Its schema is unknown: null says so, and `read_message` refuses it.
+        # The schema is unknown. The message says so with null, and `read_message` refuses it.
         raw = RawEvent(
             wrapped.uuid,
             recorded.stream_id,
@@ -228,8 +229,8 @@ class _NoKeys(KeyStorageStrategy):
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise PublishingError(
-            "The event has encrypted fields, which are in clear here: pass the publisher itself "
-            "to the outbox, which hands it the stored event."
+            "The event has encrypted fields, which are in clear text here: pass the publisher "
+            "itself to the outbox, which calls it with the stored event."
         )
 
     get = get_or_create = delete = _refuse

@@ -1,8 +1,7 @@
 """Metrics of the handlers, as lines of CloudWatch's embedded metric format.
 
-The only dimension is the function's name, so that the alarms of the templates find the metrics, and
-a function has few of them, whatever its tenants and streams are called. Outside of Lambda nothing
-is written.
+The only dimension is the function's name. So the alarms of the templates find the metrics, and the
+number of metrics does not grow with tenants and streams. Outside of Lambda nothing is written.
 """
 
 from __future__ import annotations
@@ -30,19 +29,19 @@ _ON: Final = frozenset({"Creating", "Enabling", "Enabled", "Updating"})
 
 
 class FunctionMetrics:
-    """Collects what a handler counts in a call, and writes it as one line.
+    """Collects the figures of a call of a handler, and writes them as one line.
 
     | metric | written by | meaning |
     |---|---|---|
     | ``Failures`` | all | records and tries that failed; the next call tries them again |
     | ``Sequenced``, ``SetAside`` | sequencer | events that got positions, commits set aside |
     | ``LagSeconds`` | sequencer | how long an event has waited for its position |
-    | ``Published``, ``Dead`` | outbox | events that went out, and entries that are dead |
+    | ``Published``, ``Dead`` | outbox | published events, and dead entries |
     | ``Waiting``, ``OldestSeconds`` | outbox | entries, and the time since the oldest one failed |
-    | ``Indexed`` | tag index | events that a run indexed |
-    | ``Parked`` | projections | streams that are parked |
-    | ``Lag`` | projections of the log | positions that they lag |
-    | ``MappingsOff`` | all | event source mappings of the function that are off, or missing |
+    | ``Indexed`` | tag index | events that the call indexed |
+    | ``Parked`` | projections | parked streams |
+    | ``Lag`` | projections of the log | positions up to the end of the log |
+    | ``MappingsOff`` | all | event source mappings of the function that are off or missing |
 
     Args:
         consumer: name of the projection or the outbox; ``sequencer`` for a sequencer.
@@ -68,33 +67,33 @@ class FunctionMetrics:
         self._values: dict[str, float] = {}
 
     def count(self, name: str, number: float) -> None:
-        """Add to a sum. A sum of 0 is left out, because every metric costs money."""
+        """Add to a sum. Adding 0 does nothing, because every metric costs money."""
         if number:
             with self._lock:
                 self._values[name] = self._values.get(name, 0) + number
 
     def gauge(self, name: str, value: float) -> None:
-        """Set a value, also one of 0."""
+        """Set a value. It is written even if it is 0."""
         with self._lock:
             self._values[name] = value
 
     def check_mappings(self) -> None:
-        """Note how many of the function's mappings are off; one that has none counts as one."""
+        """Count the function's mappings that are off. A function without any counts as 1."""
         function = FUNCTION_NAME.read()
         if function is None:
             return
         try:
             states = self._mappings(function)
         except Exception as error:  # noqa: BLE001 - the alarm treats a missing value as breaching
-            _log.warning("The state of the mappings is not known: %s", trace_error(error))
+            _log.warning("Could not read the state of the mappings: %s", trace_error(error))
             return
         self.gauge("MappingsOff", sum(one not in _ON for one in states) if states else 1)
 
     def flush(self, context: LambdaContext | None = None) -> None:
-        """Write what was counted since the last line; nothing if that is nothing.
+        """Write one line with the figures since the last one; nothing if there are none.
 
         Args:
-            context: Lambda's; its request id connects the line with the others of the call.
+            context: Lambda's; its request id connects the line with the call's other log lines.
         """
         with self._lock:
             values, self._values = self._values, {}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 _AT_ONCE: Final = 25
-"""Most tries of a run; the handler checks its deadline between two runs."""
+"""The most tries in a run. The handler checks its deadline between two runs."""
 
 
 def publish_outbox(  # noqa: PLR0913 - options, each by its name
@@ -52,8 +52,8 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
     It publishes all events that are due, in the order of positions. Put it on the log table's
     stream, so that events go out at once, and on a schedule of about a minute, so that failed
     events are tried again while no new ones arrive. Several calls at once do no harm, because only
-    one of them gets the lease. With a log of each tenant, a call publishes from the logs whose
-    pages are in the batch, and from a schedule from all.
+    one of them gets the lease. With one log for each tenant, a batch makes the handler publish from
+    the logs whose pages it contains; a schedule makes it publish from all logs.
 
     ``handler = publish_outbox(backend, EventBridgePublisher("orders", source="shop"))``
 
@@ -62,12 +62,12 @@ def publish_outbox(  # noqa: PLR0913 - options, each by its name
         publisher: called with each event as a `Recorded`; `EventBridgePublisher` and the other
             publishers here are called with the stored `RecordedRaw`.
         name: name of the outbox, if several publish the same events; None: ``outbox``.
-        attempts: most tries of an event, 1 or more; None: as many as its time allows.
+        attempts: the most tries of an event, 1 or more; None: as many as ``give_up_after`` allows.
         give_up_after: how long an event is tried again, a timedelta or seconds. Then it is dead
-            until `Outbox.retry`.
+            until you call `Outbox.retry`.
         retry_delay: time between the first try and the second, a timedelta or seconds; each further
-            wait is twice the one before, up to an hour. A schedule of a minute makes no wait
-            shorter than that.
+            wait is twice the one before, up to an hour. No wait is shorter than the interval of
+            the schedule.
         lease: how long the lease keeps other workers out, a timedelta or seconds; at least twice
             the time that a publisher may take.
         keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with its
@@ -136,7 +136,8 @@ class OutboxHandler:
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": []}``, or with the first page if the time was too short.
+            ``{"batchItemFailures": []}``; if the time was too short, it names the record of the
+            first page.
 
         Raises:
             ServiceError: AWS refused or did not answer; nothing is lost.
@@ -167,7 +168,7 @@ class OutboxHandler:
             self.metrics.count("Failures", report.failed)
 
     def _keep_up(self) -> None:
-        """Note what waits, what is dead, and whether the mappings are on."""
+        """Set the metrics for waiting and dead entries, and for mappings that are off."""
         entries = [] if self._outbox is None else self._outbox.entries()
         waiting = [entry for entry in entries if not entry.dead]
         now_ms = time() * 1000
@@ -178,7 +179,7 @@ class OutboxHandler:
         self.metrics.check_mappings()
 
     def _publish(self, tenants: list[TenantId] | None, deadline: Deadline) -> bool:
-        """Run until nothing is due; return whether that is so, or another worker has the lease."""
+        """Run until nothing is due. Return True then, or if another worker has the lease."""
         reached = -1
         while not deadline.is_set():
             report = self._run(tenants, deadline)

@@ -1,6 +1,6 @@
-"""Works with Powertools for AWS Lambda: with its batch processor, data classes and models.
+"""For Powertools for AWS Lambda: takes records from its batch processor, data classes and models.
 
-This module does not import Powertools: it knows Powertools' records by their shape. ::
+This module does not import Powertools. It recognizes Powertools' records by their shape. ::
 
     processor = BatchProcessor(event_type=EventType.DynamoDBStreams)
 
@@ -50,8 +50,8 @@ def events_of(backend: Backend, record: Any, *, keep_unknown: bool = False) -> l
         keep_unknown: return an event whose name no class has as an `UnknownEvent`.
 
     Returns:
-        The events of a commit, in the order of their versions; an empty list for another record (a
-        snapshot, a deletion). Their position is 0, because the events table does not have it.
+        The events of a commit, in the order of their versions; an empty list for any other record
+        (a snapshot, a deletion). Their position is 0, because the events table does not store it.
 
     Raises:
         UnreadableEventError: an event that does not fit its class; also `UnknownEventError`.
@@ -80,8 +80,9 @@ def record_handler(handler: _BatchHandler, context: Any = None) -> Callable[[Any
         context: Lambda's, to stop before the function's end; None: no deadline.
 
     The returned function raises `RecordNotDoneError` if the record must come again. The batch
-    processor goes on with the records after it; later events of the same stream apply the missing
-    one first, or wait. This takes more requests than the handler with the whole batch.
+    processor goes on with the records after it. A later record of the same stream makes the handler
+    apply the missing events first; if that fails, the record waits too. Passing the whole batch to
+    the handler takes fewer requests.
     """
 
     def apply(record: Any) -> None:
@@ -96,7 +97,7 @@ def _as_delivered(record: Any) -> Mapping[str, Any]:
     """Return a record as Lambda delivers it."""
     if isinstance(record, dict):
         return record
-    raw = getattr(record, "raw_event", None)  # a data class keeps it
+    raw = getattr(record, "raw_event", None)  # Powertools' data classes keep the original here
     if isinstance(raw, dict):
         return raw
     if callable(dump := getattr(record, "model_dump", None)):

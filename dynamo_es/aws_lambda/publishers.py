@@ -2,10 +2,10 @@
 
 Pass one to the outbox: ``backend.outbox.run_once(SqsPublisher(url))``. It publishes the stored
 event in the shape that `dynamo_es.aws_lambda.messages` documents; this process needs no event
-classes. Encrypted fields stay encrypted. `load_message` turns a message into an event again.
+classes. Encrypted fields stay encrypted. `load_message` turns a message back into an event.
 
-Each event goes out at least once: receivers recognize repetitions by ``stream`` and ``id``. On FIFO
-topics and queues the event's stream (tenant, category and UUID) is the message group, so the events
+Each event goes out at least once. Receivers recognize repetitions by ``stream`` and ``id``. On FIFO
+topics and queues the event's stream (tenant, category and UUID) is the message group. So the events
 of a stream stay in order, except events that failed and were tried again later.
 """
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.wrapped import Recorded
 
 MAX_BYTES: Final = 1024 * 1024
-"""Most bytes of one event on a queue or a bus: the message and its attributes."""
+"""The most bytes of one event on a queue or a bus: the message and its attributes."""
 MAX_TOPIC_BYTES: Final = 256 * 1024
-"""Most bytes of one event on a topic."""
+"""The most bytes of one event on a topic: the message and its attributes."""
 MAX_CALL_BYTES: Final = 256 * 1024
-"""Most bytes of several events in one call; a larger event goes out alone."""
+"""The most bytes of several events in one call. A larger event goes out alone."""
 
 _TIME_BYTES: Final = 14
 """Bytes that EventBridge counts for the time of an event."""
@@ -44,9 +44,9 @@ class _Prepared(NamedTuple):
     """A message that is ready to be sent.
 
     Attributes:
-        place: of its event among those to publish.
-        params: arguments of the client's call, or an entry of one.
-        size: bytes as the service counts them.
+        place: index of the event among those to publish, from 0.
+        params: arguments of the client's call, or an entry of a batch call.
+        size: number of bytes that the service counts.
     """
 
     place: int
@@ -67,14 +67,14 @@ def _calls(ready: list[_Prepared]) -> Iterator[list[_Prepared]]:
 
 
 class _Publisher:
-    """Sends messages with a client that the first message creates."""
+    """Sends messages. The first one creates the client, unless one was given."""
 
     service: str
     max_bytes = MAX_BYTES
     as_stored: Literal[True] = True
-    """Makes the outbox pass stored events."""
+    """The outbox passes stored events to publishers that have this set."""
     at_once: int = 10
-    """Makes the outbox pass so many events a call: the most that the services take."""
+    """How many events the outbox passes at once: the most that a call of the services takes."""
 
     def __init__(self, client: Any, config: DynamoConfig | None) -> None:
         self._client: Lazy[Any] = Lazy(lambda: _connect(self.service, config or _DEFAULT), client)
@@ -83,28 +83,31 @@ class _Publisher:
         """Publish an event.
 
         Args:
-            event: from the outbox. A loaded event is published in the form in which an append would
-                store it now, and cannot have encrypted fields.
+            event: an event from the outbox. A loaded event is published as an append would store it
+                now, and cannot have encrypted fields.
 
         Raises:
             PublishingError: an event that is too large for the service, that the service
-                refused, or whose encrypted fields are in clear.
+                refused, or whose encrypted fields are in clear text.
             botocore.exceptions.ClientError: the service refused the call.
         """
         record = event if isinstance(event, RecordedRaw) else stored_form(event)
         self._send(self._prepared(record).params)
 
     def prepare(self) -> None:
-        """Make the client now, and not with the first event: for the start of a function."""
+        """Create the client now instead of at the first event. Call this when a function starts."""
         self._client()
 
     def publish_all(self, records: Sequence[RecordedRaw]) -> list[Exception | None]:
-        """Publish events in as few calls as their sizes allow; return the outcome of each.
+        """Publish events in as few calls as their sizes allow.
 
-        An event that is refused does not hold up the others of its call.
+        An event that the service refuses does not hold up the others in its call.
 
         Args:
             records: at most `at_once` events, from the outbox.
+
+        Returns:
+            For each event, in the same order: None, or the error that publishing it raised.
         """
         outcomes: list[Exception | None] = [None] * len(records)
         ready: list[_Prepared] = []
@@ -131,9 +134,9 @@ class _Publisher:
         size = len(text.encode()) + self._size_beside(params)
         if size > self.max_bytes:
             raise PublishingError(
-                f"The message of event {record.entry.uuid} takes {size:,} bytes, and "
-                f"{self.service} accepts {self.max_bytes:,}: write a publisher that sends a "
-                "reference instead, or keep the event out of the outbox."
+                f"The message of event {record.entry.uuid} takes {size:,} bytes, but "
+                f"{self.service} accepts at most {self.max_bytes:,}: write a publisher that sends "
+                "a reference instead, or keep the event out of the outbox."
             )
         return _Prepared(place, params, size)
 
@@ -152,11 +155,11 @@ class _Publisher:
         raise NotImplementedError
 
     def _send_all(self, some: list[_Prepared]) -> Iterator[tuple[int, PublishingError]]:
-        """Send messages in one call; yield the places of those that are refused, and why."""
+        """Send messages in one call; yield the place and the error of each refused one."""
         raise NotImplementedError
 
     def _refused(self, answer: Any) -> Iterator[tuple[int, PublishingError]]:
-        """Yield the refusals of a topic or a queue; an entry's id is its place."""
+        """Yield the place and the error of each refused entry. An entry's id is its place."""
         for failed in answer.get("Failed", ()):
             yield (
                 int(failed["Id"]),
@@ -190,8 +193,8 @@ class EventBridgePublisher(_Publisher):
     ) -> None:
         if not source or source.startswith("aws."):
             raise ConfigurationError(
-                f"source must be the name of your application and not begin with 'aws.', "
-                f"not {source!r}."
+                "source must be the name of your application, and must not begin with 'aws.'; "
+                f"got {source!r}."
             )
         super().__init__(client, config)
         self._bus = bus
@@ -310,7 +313,7 @@ def publisher_for(arn: str, *, source: str, config: DynamoConfig | None = None) 
         config: region, time-outs and attempts of the client.
 
     Raises:
-        ConfigurationError: the ARN of something else, or not an ARN.
+        ConfigurationError: not an ARN, or not that of a bus, a topic or a queue.
     """
     parts = arn.split(":", 5)
     service = parts[2] if len(parts) == 6 else ""  # noqa: PLR2004 - an ARN has six parts

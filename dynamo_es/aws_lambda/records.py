@@ -23,8 +23,8 @@ class CommitRecord(NamedTuple):
     """A record of the events table's stream whose new image is a commit.
 
     Attributes:
-        sequence_number: of the record, in its shard.
-        hint: where the commit is.
+        sequence_number: sequence number of the record in its shard.
+        hint: the pointer to the commit.
         item: the commit as stored, in boto3's wire format.
     """
 
@@ -37,8 +37,8 @@ class NewerRecord(NamedTuple):
     """A record of an item that a newer release wrote, in a format that this one cannot read.
 
     Attributes:
-        sequence_number: of the record, in its shard.
-        error: says where the item is.
+        sequence_number: sequence number of the record in its shard.
+        error: names the item.
     """
 
     sequence_number: str
@@ -51,10 +51,10 @@ class Decoded:
 
     Attributes:
         commits: the records of commits, in the order of the batch.
-        skipped: records of snapshots, fences and removals.
-        newer: the records of items that wait for a newer release.
-        foreign: records of items that this library did not write.
-        damaged: the errors of this library's items that no release can read.
+        newer: the records of items that only a newer release can read.
+        skipped: number of records of snapshots, fences and removals.
+        foreign: number of records of items that this library did not write.
+        damaged: the errors of items of this library that no release can read.
     """
 
     commits: list[CommitRecord] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Decoded:
 
 
 def records_in(event: object) -> Sequence[Mapping[str, Any]]:
-    """Return the records of a batch: as Lambda delivers it, or the bare list of a pipe.
+    """Return the records of a batch from Lambda (``Records``) or from a pipe (a bare list).
 
     Raises:
         ConfigurationError: not a batch.
@@ -74,7 +74,8 @@ def records_in(event: object) -> Sequence[Mapping[str, Any]]:
     if not isinstance(records, list | tuple):
         raise ConfigurationError(
             "This handler takes batches of a DynamoDB table's stream: an event with Records, a "
-            f"pipe's list of them, or a failure record; not {type(event).__name__} without them."
+            f"pipe's list of records, or a failure record; not {type(event).__name__} without "
+            "records."
         )
     return records
 
@@ -104,8 +105,8 @@ def decode(records: Sequence[Mapping[str, Any]]) -> Decoded:
             )
         if not (_has(image, "stream_key", "S") and _has(image, "version", "N")):
             raise ConfigurationError(
-                "This handler takes batches of the events table's stream; a record's image has no "
-                "stream_key and version: connect the events table's stream."
+                "This handler takes batches of the events table's stream, but a record's image has "
+                "no stream_key and version: connect the events table's stream."
             )
         try:
             hint = find_pointer(image)
@@ -157,7 +158,7 @@ def new_image(change: Mapping[str, Any]) -> Item | None:
     image = image_in(change, "NewImage")
     if image is None:
         return None
-    # Lambda's event is JSON, where bytes are base64.
+    # Lambda's event is JSON, so its bytes are base64.
     try:
         return {
             name: {"B": b64decode(value["B"])} if isinstance(value.get("B"), str) else value
@@ -171,7 +172,7 @@ def new_image(change: Mapping[str, Any]) -> Item | None:
 
 
 def image_in(change: Mapping[str, Any], name: str) -> Item | None:
-    """Return an image in a record, or its keys, as delivered; None if the record has none.
+    """Return a record's ``NewImage``, ``OldImage`` or ``Keys`` as delivered; None without one.
 
     Raises:
         ConfigurationError: an image that is not an item.

@@ -41,15 +41,15 @@ def sequence_events(
     Any number of calls may run at once, be repeated, or die: each commit gets one position.
 
     Args:
-        backend: names the tables.
+        backend: the backend whose commits get positions.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
 
     Raises:
         InvalidSubscriptionError: a margin that is not a duration, or below 0.
 
-    Cost: for each hundred commits 3 requests, and 1 for each of their streams; 1 less while no
-    other sequencer writes.
+    Cost: for each 100 commits 3 requests, and 1 for each of their streams; 1 less while no other
+    sequencer writes.
     """
     prepare_in_function(backend)
     return SequencerHandler(backend, backend.observer, margin)
@@ -59,11 +59,11 @@ class SequencerHandler:
     """The handler that `sequence_events` makes.
 
     Attributes:
-        sequenced: events that this process gave positions.
-        skipped: records of snapshots, fences and removals.
-        foreign: records of items that this library did not write.
-        set_aside: records of items that this release cannot read; `dynamo-es log set-aside` lists
-            them.
+        sequenced: number of events that got their positions in this process.
+        skipped: number of records of snapshots, fences and removals.
+        foreign: number of records of items that this library did not write.
+        set_aside: number of records of items that this release cannot read. `dynamo-es log
+            set-aside` lists them.
         metrics: writes its metrics, in a Lambda function.
     """
 
@@ -86,12 +86,13 @@ class SequencerHandler:
         """Sequence a batch.
 
         Args:
-            event: with ``Records`` of the events table's stream, a pipe's list of them, failure
+            event: a batch of the events table's stream, a pipe's list of its records, failure
                 records of failed batches, or the upkeep event of a schedule, which writes metrics.
             context: Lambda's; None: no deadline.
 
         Returns:
-            ``{"batchItemFailures": […]}`` with the first record that is not in the log, if any.
+            ``{"batchItemFailures": […]}`` with the first record whose commit has no position, if
+            any.
 
         Raises:
             ConfigurationError: records that are not of a table's stream, or without new images.
@@ -114,7 +115,7 @@ class SequencerHandler:
             self.metrics.flush(context)
 
     def _handle(self, event: BatchEvent, deadline: Deadline) -> list[str]:
-        """Sequence a batch; return the first record that is not in the log, if any."""
+        """Sequence a batch; return the first record whose commit has no position, if any."""
         decoded = decode(records_in(event))
         self.skipped += decoded.skipped
         self.foreign += decoded.foreign
@@ -137,7 +138,7 @@ class SequencerHandler:
         return [left[0].sequence_number] if left else []
 
     def _keep_up(self) -> None:
-        """Note how long an event has waited for its position, and whether the mappings are on."""
+        """Set the metrics for the wait of the oldest event, and for mappings that are off."""
         now = self._backend.clock()
         if not self._backend.log.unsequenced():
             self._waits_since = None
@@ -148,7 +149,7 @@ class SequencerHandler:
         self.metrics.check_mappings()
 
     def _sequence(self, commits: list[CommitRecord]) -> list[CommitRecord]:
-        """Sequence some commits; return those whose logs failed."""
+        """Sequence commits; return those in whose log the sequencing failed."""
         done = self._sequencing.sequence([commit.hint for commit in commits])
         self.sequenced += done.positions
         self.metrics.count("Sequenced", done.positions)

@@ -1,7 +1,7 @@
-"""A backend whose credentials reach one tenant only, even if the program has an error.
+"""A backend with credentials for one tenant only, so that a bug cannot reach another tenant.
 
-The assumed role has the policy ``OneTenant`` of ``infra/access.yaml``: DynamoDB refuses every key
-that does not begin with the session's tag ``tenant``.
+The assumed role has the policy ``OneTenant`` of ``infra/access.yaml``. With it, DynamoDB refuses
+every key that does not begin with the value of the session's tag ``tenant``.
 """
 
 from __future__ import annotations
@@ -48,27 +48,28 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
 
     The first request fetches the credentials, and later requests renew them before they expire.
     Keep the backend for later calls of the same tenant: a session costs a request of about 50 ms.
-    They reach the tenant's streams. With ``log_scope="tenant"`` and the policy ``OneTenantLog``
-    they reach its log too: subscriptions, projections, the outbox and inline sequencing work. With
-    ``"table"`` they do not, so a sequencer must give the positions.
+
+    The credentials reach the tenant's streams. With ``log_scope="tenant"`` and the policy
+    ``OneTenantLog`` they reach its log too, so subscriptions, projections, the outbox and inline
+    sequencing work. With ``log_scope="table"`` they do not reach the log, so run a sequencer.
 
     Args:
         tenant_id: the tenant.
-        role_arn: role with the policy ``OneTenant``; its trust policy lets the caller assume it and
-            tag the session (``sts:AssumeRole`` and ``sts:TagSession``).
+        role_arn: role with the policy ``OneTenant``; its trust policy must let the caller assume it
+            and tag the session (``sts:AssumeRole`` and ``sts:TagSession``).
         config: names of the tables; None: from the environment.
         session_name: name of the session, which CloudTrail shows.
         duration: how long a session lasts, a timedelta or seconds: 15 minutes to 12 hours, in whole
-            seconds; at most one hour if the caller has assumed a role itself, as Lambda functions
-            have.
+            seconds; at most one hour if the caller itself runs under an assumed role, as Lambda
+            functions do.
         observer: called with an `OperationReport` after each operation.
-        registry: the event classes by name; None: all that are defined.
+        registry: the event classes by name; None: all classes that are defined.
         sts: a boto3 client for ``sts``; None: the backend makes one.
 
     Raises:
         InvalidStreamIdError: a tenant that cannot be a tag: empty, longer than 256, or with
             characters other than letters, digits, spaces and ``_.:/=+-@``.
-        ConfigurationError: a duration out of range, or inline sequencing with one log of all
+        ConfigurationError: a duration out of range, or inline sequencing with one log for all
             tenants.
 
     Requests raise `CredentialsError` if the caller cannot assume the role.
@@ -77,20 +78,20 @@ def tenant_backend(  # noqa: PLR0913 - options, each by its name
     duration_s = seconds_of("duration", duration, _SHORTEST, ConfigurationError)
     if duration_s > _LONGEST:
         raise ConfigurationError(
-            f"duration must be at most {_LONGEST:,} seconds, which are 12 hours, not {duration_s}."
+            f"duration must be at most {_LONGEST:,} seconds (12 hours), not {duration_s}."
         )
     config = config or DynamoConfig.from_env()
     if config.sequencing == "inline" and config.log_scope == "table":
         raise ConfigurationError(
-            "Inline sequencing writes to the log of all tenants, and a session of one tenant "
-            'cannot: set sequencing="stream", or log_scope="tenant" for a log of each tenant.'
+            "Inline sequencing writes to the log of all tenants, which a session of one tenant "
+            'cannot: set sequencing="stream", or log_scope="tenant" for one log for each tenant.'
         )
     client = _client(config, _Assumed(config, role_arn, tag, session_name, int(duration_s), sts))
     return DynamoBackend(config, client, observer, registry=registry).in_tenant(tenant_id)
 
 
 def tag_of(tenant_id: TenantId) -> str:
-    """Return the tag of a tenant's session: the beginning of its keys, before the ``#``.
+    """Return the tag of a tenant's session: the part of its keys before the first ``#``.
 
     Raises:
         InvalidStreamIdError: the tenant cannot be a tag.
@@ -98,8 +99,8 @@ def tag_of(tenant_id: TenantId) -> str:
     tag = tenant_prefix(tenant_id)[:-1]
     if not tag or len(tag) > _MAX_TAG or not _TAKEN.fullmatch(tag):
         raise InvalidStreamIdError(
-            f"The tenant {tenant_id[:40]!r} cannot be the tag of a session: give it 1 to "
-            f"{_MAX_TAG} letters, digits, spaces, and characters of _.:/=+-@"
+            f"The tenant {tenant_id[:40]!r} cannot be the tag of a session: use 1 to {_MAX_TAG} "
+            "letters, digits, spaces, and the characters _.:/=+-@"
         )
     return tag
 
@@ -126,7 +127,7 @@ class _Assumed:
         self._sts = sts
 
     def fetch(self) -> dict[str, str]:
-        """Return credentials as botocore takes them."""
+        """Return new credentials in the form that botocore takes."""
         if self._sts is None:
             self._sts = _sts_client(self._config)
         try:

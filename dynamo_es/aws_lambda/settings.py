@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxSettings:
-    """The settings of ``dynamo_es.aws_lambda.outbox.handler``.
+    """The settings of the handler ``dynamo_es.aws_lambda.outbox.handler``.
 
     Attributes:
         target: ARN of an event bus, a topic or a queue.
         source: source of the events on a bus.
         name: name of the outbox; None: ``outbox``.
-        attempts: most tries of an event; None: as many as its time allows.
+        attempts: the most tries of an event; None: as many as ``give_up_after`` allows.
         give_up_after: how long an event is tried again.
     """
 

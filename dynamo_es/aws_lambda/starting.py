@@ -1,4 +1,4 @@
-"""Does the slow part of a function's start while its module is imported, and not in its first call.
+"""Does the slow part of a function's start while its module is imported, before the first call.
 
 Lambda gives a function all of a machine's CPU while its module is imported, and does not count that
 time towards the function's time-out.
@@ -22,16 +22,16 @@ _log = logging.getLogger("dynamo_es")
 def prepare_in_function(backend: Backend) -> None:
     """Prepare a backend if this process is a Lambda function; elsewhere, do nothing.
 
-    An error is left to the first request, which raises it again.
+    An error here is only logged: the first request tries again, and raises it.
     """
     if FUNCTION_NAME.read() is None:
         return
     try:
         backend.prepare()
     except EventStoreError as error:
-        _log.debug("The backend is prepared by its first request: %s", trace_error(error))
+        _log.debug("Could not prepare the backend; its first request will: %s", trace_error(error))
 
 
 def is_handler_of_function(module: str) -> bool:
-    """Whether this process is a Lambda function with the ``handler`` of a module."""
+    """Return whether this process is a Lambda function that runs the ``handler`` of a module."""
     return (HANDLER.read() or "").replace("/", ".") == f"{module}.handler"

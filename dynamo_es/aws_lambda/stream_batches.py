@@ -1,4 +1,4 @@
-"""Puts the records of a batch in the order of their streams, and counts what became of them."""
+"""Groups the records of a batch by stream, in order, and counts what happened to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Unreadable:
     """Takes the place of an event that cannot be read.
 
     Attributes:
-        error: raised when it is the event's turn.
+        error: the error to raise when the event is to be applied.
     """
 
     error: Exception
@@ -25,17 +25,17 @@ class Unreadable:
 
 @dataclass(slots=True)
 class Totals:
-    """Counts what a handler did since its process began.
+    """Counts of what a handler has done since its process began.
 
     Attributes:
         records: records of all batches.
         skipped: records of snapshots, fences and removals, and commits not selected.
         foreign: records of items that this library did not write.
-        damaged: records of items that are this library's, but that no release can read.
+        damaged: records of items of this library that no release can read.
         applied: events that the function applied.
         failed: calls of the function that raised, streams that could not be leased or read, and
             records that wait for a newer release.
-        parked: records whose stream is parked, and that were passed over.
+        parked: records that were passed over because their stream is parked.
     """
 
     records: int = 0
@@ -48,12 +48,12 @@ class Totals:
 
 
 def done_by(run: Sequence[CommitRecord], reached: int) -> int:
-    """Return how many commits end at a version or before."""
+    """Return how many commits end at or before a version."""
     return sum(record.hint.last_version <= reached for record in run)
 
 
 def by_stream(commits: Iterable[CommitRecord]) -> Iterator[list[CommitRecord]]:
-    """Yield the commits of each stream in the order of generations and versions, each once."""
+    """Yield the commits of each stream, ordered by generation and version, without repetitions."""
     streams: dict[str, dict[tuple[int, int], CommitRecord]] = {}
     for commit in commits:
         place = commit.hint.generation, commit.hint.first_version

@@ -33,11 +33,11 @@ class StreamReading:
     def read(
         self, run: Sequence[CommitRecord], selection: Selection
     ) -> tuple[RecordedRaw | None, list[Step], Exception | None]:
-        """Return the events of commits, up to the first that cannot be read, and its error.
+        """Read the events of commits, up to the first one that cannot be read.
 
         Returns:
-            A stored event, which names the stream, or None if no event could be read; the events
-            to apply; and the error of the first event that could not be read.
+            One stored event, which names the stream, or None if no event could be read; the events
+            to apply; and the error of the first event that could not be read, or None.
         """
         stream: RecordedRaw | None = None
         steps: list[Step] = []

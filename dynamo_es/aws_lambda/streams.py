@@ -41,29 +41,30 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
 
     It calls your function with a `Recorded` for each event, once, and in the order of versions
     within a stream, even if Lambda delivers records late, twice or in parts. The log table keeps a
-    cursor for each stream. The event's position is 0, because the events table does not have it. If
-    your function raises, the rest of that stream waits for the next call, and other streams go on.
-    A commit that a newer release wrote waits until that release runs here. If the process dies, a
-    later call applies some events of that stream again, once the lease has ended. Your function
-    must tolerate that: compare the event's version or uuid, or return its writes.
+    cursor for each stream. The event's position is 0, because the events table does not store it.
+
+    If your function raises, the rest of that stream waits for the next call, and other streams go
+    on. A commit that a newer release wrote waits until that release runs here. If the process dies,
+    a later call applies some events of that stream again, once the lease has ended. Your function
+    must tolerate that: compare the event's version or uuid, or use ``writes=True``.
 
     Args:
         backend: a `DynamoBackend`; from `Backend.in_tenant`, only that tenant's events are applied.
-        name: name of the read model, which its cursors are stored under: text of at most 255 bytes
+        name: name of the read model. Its cursors are stored under it. Text of at most 255 bytes
             without ``#``.
         category: apply only events of streams in this category.
         events: apply only events of these classes and their subclasses, under their names and
             aliases. Other events are passed over and need no class.
         keep_unknown: pass an event whose name no class has as an `UnknownEvent`.
-        lease: how long this call has a stream to itself, a timedelta or seconds; longer than your
-            function takes for one event.
+        lease: how long a call keeps other calls out of a stream, a timedelta or seconds; longer
+            than your function takes for one event.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
         on_failure: what to do with an event that your function fails on. ``"stop"``: its stream
             waits, and Lambda reads nothing after its record. ``"park"``: after three failures the
-            stream is set aside and listed, and the shard goes on; see ``retry_parked`` of the
-            handler. ``"skip"``: the event is listed and left out. A `FailurePolicy` says after how
-            many failures.
+            stream is parked and listed, and its shard continues; call ``retry_parked`` of the
+            handler later. ``"skip"``: after three failures the event is listed and left out. With a
+            `FailurePolicy` you choose the number of failures.
         writes: True: your function returns `Writes`, or a list in boto3's ``TransactItems`` form.
             The writes of a stream's events are carried out in one transaction with its cursor, so
             each is applied exactly once.
@@ -75,8 +76,8 @@ def project_streams(  # noqa: PLR0913 - options, each by its name
         EventDefinitionError: a class that is not an event class that can be stored.
         InvalidConsumerError: a name that cannot be part of a key.
 
-    Cost: 2 requests for each stream in a batch, and 1 more if events before its first are missing.
-    With writes, 1 more for each transaction.
+    Cost: 2 requests for each stream in a batch, and 1 more if events before the first one are
+    missing. With ``writes``, 1 more for each transaction.
     """
     selection = backend.chooser(category, events)
 

@@ -79,9 +79,9 @@ class StreamsHandler(ReadModelHandler):
         """Apply a batch.
 
         Args:
-            event: with ``Records`` of the events table's stream, a pipe's list of them, failure
-                records of failed batches, or an event of a schedule: the one for upkeep writes
-                metrics, and the one for parked streams retries them.
+            event: a batch of the events table's stream, a pipe's list of its records, failure
+                records of failed batches, or an event of a schedule: the upkeep event writes
+                metrics, and the ``retry_parked`` event retries parked streams.
             context: Lambda's; None: no deadline.
 
         Returns:
@@ -110,7 +110,7 @@ class StreamsHandler(ReadModelHandler):
             self.metrics.flush(context)
 
     def _keep_up(self) -> None:
-        """Note how many streams are parked, and whether the mappings are on."""
+        """Set the metrics for parked streams, and for mappings that are off."""
         self.metrics.gauge("Parked", len(self._backend.parked.streams(self._projector.name)))
         self.metrics.check_mappings()
 
@@ -200,7 +200,7 @@ class StreamsHandler(ReadModelHandler):
             parked = self._projector.follow(
                 followed, first, steps, apply, deadline.is_set, kept=kept
             )
-        except Exception as error:  # noqa: BLE001 - other streams go on
+        except Exception as error:  # noqa: BLE001 - other streams continue
             self._wait(hint, max(reached, first - 1), error, current)
             return done_by(run, reached)
         finally:
@@ -238,13 +238,13 @@ class StreamsHandler(ReadModelHandler):
             try:
                 if self._projector.note(followed, version, error):
                     return self._pass_over(rest)
-            except Exception as refused:  # noqa: BLE001 - other streams go on
+            except Exception as refused:  # noqa: BLE001 - other streams continue
                 error = refused
         self._wait(rest[0].hint, version - 1, error)
         return 0
 
     def _pass_over(self, run: Sequence[CommitRecord]) -> int:
-        """Note that the records of a stream that was just parked are passed over."""
+        """Log that the records of a stream that was just parked are passed over."""
         last = run[-1].hint.last_version
         if self._projector.failures.passes_over(self._followed(run[-1]), last, last):
             return self._parked(run)
@@ -263,7 +263,7 @@ class StreamsHandler(ReadModelHandler):
         """Apply the events of parked streams again, in order, and unpark the streams.
 
         Call it from a function on a schedule, or after you have deployed a fix. It stops before
-        the function's time is over; the next call goes on.
+        the function's time is over; the next call continues.
 
         Args:
             context: Lambda's; None: no deadline.

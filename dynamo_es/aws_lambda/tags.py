@@ -28,11 +28,11 @@ def index_tags(
 
     ``handler = index_tags(backend, ["courses"])``
 
-    Put it on a schedule, such as each minute. The index may be late: reads take what it lacks from
-    the stream. Several calls at once do no harm.
+    Put it on a schedule, such as each minute. The index may lag: reads take the events that it
+    lacks from the stream. Several calls at once do no harm.
 
     Args:
-        backend: holds the boundaries; from `Backend.in_tenant`, those of that tenant.
+        backend: has the boundaries; from `Backend.in_tenant`, the boundaries of that tenant.
         boundaries: the names of the boundaries.
         margin: how long before the function's end to stop, a timedelta or seconds; None: a fifth
             of its time, at most 5 s.
@@ -47,7 +47,7 @@ def index_tags(
     check_kind("boundaries", boundaries, (list, tuple, set, frozenset))
     indexes = [backend.boundary(name).index for name in boundaries]
     if not indexes:
-        raise InputError("boundaries must have one name or more.")
+        raise InputError("boundaries must have at least one name.")
     prepare_in_function(backend)
     return TagIndexHandler(indexes, margin)
 
@@ -65,7 +65,10 @@ class TagIndexHandler:
         self.metrics = FunctionMetrics("tag index")
 
     def __call__(self, event: object, context: LambdaContext | None = None) -> dict[str, Any]:
-        """Index what the boundaries have; begin with the boundary after the last one.
+        """Index the new events of the boundaries.
+
+        Each call begins with the boundary after the one at which the last call ended, so that a
+        call that runs out of time does not starve the others.
 
         Args:
             event: the upkeep event of a schedule, or any other; it only starts the run.
@@ -75,7 +78,7 @@ class TagIndexHandler:
             ``{"indexed": …}`` with the number of events that this call indexed.
 
         Raises:
-            EventStoreError: the errors of `BoundaryIndex.run_once`. The next call goes on.
+            EventStoreError: the errors of `BoundaryIndex.run_once`. The next call continues.
             ConfigurationError: the event of a schedule for another task.
         """
         task_of(event, ["upkeep"])

@@ -1,9 +1,9 @@
-"""Upkeep: what the handlers do on a schedule, beside the records that they handle.
+"""Upkeep: the work that handlers do on a schedule, beside the records that they handle.
 
 A schedule of the templates calls each function with one of two events:
 
 - ``{"dynamo_es": "upkeep"}``, each minute: the handler goes on with work that an earlier call had
-  no time for, and writes metrics that have a value also while no records come.
+  no time for, and writes metrics that need a value even while no records arrive.
 - ``{"dynamo_es": "retry_parked"}``, less often: it applies the events of parked streams again.
 """
 
@@ -23,11 +23,11 @@ _KEY: Final = "dynamo_es"
 
 
 def task_of(event: object, known: Collection[Task]) -> Task | None:
-    """Return the task that a schedule's event asks for; None: it is another event.
+    """Return the task that a schedule's event asks for; None for any other event.
 
     Args:
-        event: what Lambda called the function with.
-        known: tasks that the handler has.
+        event: the event that Lambda called the function with.
+        known: the tasks that the handler has.
 
     Raises:
         ConfigurationError: a task that the handler does not have.

@@ -1,1 +1,1 @@
-"""Dynamic consistency boundaries: rules over several things."""
+"""Dynamic consistency boundaries: for rules that span several things."""

@@ -1,4 +1,4 @@
-"""`Boundary`: reads, appends and decides under conditions over several things."""
+"""`Boundary`: reads, appends and decides under conditions that span several things."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Found:
     Attributes:
         query: the query, for ``fail_if``.
         events: the events, in the order of their versions.
-        head: version of the boundary that the events are complete to, for ``after``.
+        head: version of the boundary up to which the events are complete, inclusive, for ``after``.
     """
 
     query: Query
@@ -56,30 +56,30 @@ class Found:
 
 
 class Boundary:
-    """Events of one tenant under rules that span several things. Safe to share between threads.
+    """A stream of one tenant for rules that span several things. Safe to share between threads.
 
     ``backend.boundary("courses")`` makes one. You find its events by their types and tags. An
-    append has a query for the events that its decision depends on, and is refused if such an event
-    has come since. The versions of a boundary give all its events one order.
+    append has a query for the events that its decision depends on. It is refused if such an event
+    was stored after you read. The versions of a boundary put all its events into one order.
 
     Args:
-        storage: holds the tenant's streams.
+        storage: storage of the tenant's streams.
         serde: turns events into JSON and back.
         name: name of the boundary, text of one character or more.
         tenant_id: the tenant.
-        groups: where appends of this process wait for each other, to become one commit:
-            ``event_store.groups``. None: each append is a commit of its own.
-        snapshot_every: number of events, 1 or more, after which `decide` saves the state of a
-            model again. Only models with ``__snapshot__`` have states. None: `decide` neither saves
-            states nor uses them.
+        groups: the queues in which appends of this process wait for each other, to become one
+            commit, such as ``event_store.groups``. None: each append is a commit of its own.
+        snapshot_every: `decide` saves the state of a model again after this number of events, 1 or
+            more. Only models with ``__snapshot__`` have states. None: `decide` neither saves nor
+            uses states.
         retry_for: how long `decide` goes on trying after a conflict or a lost answer, a
             timedelta or seconds.
         sleep: called with the seconds to wait.
         monotonic: returns seconds of a clock that only goes forward.
 
     Raises:
-        InputError: an argument of the wrong type, or out of range.
-        InvalidStreamIdError: a name that is not text, or is empty; a tenant id that is not text.
+        InputError: an argument is of a wrong type or out of range.
+        InvalidStreamIdError: the name is not text or is empty, or the tenant id is not text.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its name
@@ -116,11 +116,11 @@ class Boundary:
 
     @property
     def index(self) -> BoundaryIndex:
-        """Writes the index of the boundary's tags; see ``DynamoConfig.tag_index``."""
+        """The writer of the boundary's tag index; see ``DynamoConfig.tag_index``."""
         return BoundaryIndex(self._stream.storage, self._stream.id)
 
     def read(self, query: Query, *, after: int | None = None, keep_unknown: bool = False) -> Found:
-        """Return the events that match a query, and the version up to which it looked.
+        """Return the events that match a query, and the version of the boundary.
 
         ::
 
@@ -129,20 +129,20 @@ class Boundary:
             courses.append(StudentEnrolled(...), fail_if=found.query, after=found.head)
 
         Args:
-            query: the events wanted. A class stands for its name, its aliases and its subclasses.
+            query: selects the events. A class stands for its name, its aliases and its subclasses.
             after: leave out events up to this version, such as the ``head`` of an earlier read.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
+            keep_unknown: whether to return an `UnknownEvent` for an event whose name no class has.
 
         Raises:
             BoundaryConflictError: the boundary has not reached ``after``: it was deleted since, or
                 ``after`` does not come from a read of this boundary.
-            InputError: not a query, or a class in it that is not an event class.
+            InputError: it is not a query, or a class in it is not an event class.
 
-        Errors of reading the events are those of `EventStore.load_stream`.
+        Other errors are those of `EventStore.load_stream`.
 
-        Cost on DynamoDB: 1 request for what this process has not read of the boundary so far, and
-        1 more per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for
-        what this process does not remember.
+        Cost on DynamoDB: 1 request for the events that this process has not read before, and 1 more
+        per MB; 1 read unit per 4 KB. With ``DynamoConfig(tag_index=True)``, 4 requests for the
+        events that this process does not remember.
         """
         check_after(after)
         found = self._stream.fetch(self._stream.resolved(query), after)
@@ -155,27 +155,28 @@ class Boundary:
         fail_if: Query | None = None,
         after: int | None = None,
     ) -> StoredVersion:
-        """Append events, unless one that you have not seen matches a query.
+        """Append events, unless a query matches an event that you have not seen.
 
         Args:
-            events: one event or more, in order; all of them are stored or none.
-            fail_if: the events that your decision depends on. The append is refused if such an
-                event has a version above ``after``. None: no condition.
-            after: ``head`` of the read that you decided on. None: you have read nothing, so any
-                event that matches refuses the append.
+            events: one event or more, in order. All or none are stored.
+            fail_if: query for the events that your decision depends on. The append is refused if it
+                matches an event with a version above ``after``. None: no condition.
+            after: ``head`` of the read that your decision is based on. None: you have read nothing,
+                so any event that matches refuses the append.
 
         You can repeat an append that has ``fail_if`` or ``after``, with the same wrapped events and
-        the same ``after``: events that are stored already are not stored again. An append without
-        both does not notice that its events are stored, so look for them before you repeat it.
+        the same ``after``: events that are stored already are not stored again. An append with
+        neither of them does not look for its events, so look for them yourself before you repeat
+        it.
 
         Returns:
             The version of the last event, with its generation and whether it was stored before.
 
         Raises:
-            BoundaryConflictError: events after ``after`` match ``fail_if``. They are in the error's
-                ``matching``, in raw form; `typed` makes objects of them. If ``matching`` is empty,
-                the boundary has not reached ``after``: see `read`.
-            InvalidEventError: no events, or one that would load with other values or types.
+            BoundaryConflictError: ``fail_if`` matches events above ``after``. The error's
+                ``matching`` has them in raw form; `typed` turns them into objects. If ``matching``
+                is empty, the boundary has not reached ``after``: see `read`.
+            InvalidEventError: there are no events, or one would load with other values or types.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again;
                 without ``fail_if`` and ``after``, look for them first.
             ContentionError: with ``group=True``, the appends before it took too long; nothing was
@@ -184,18 +185,18 @@ class Boundary:
         Other errors: see `EventStore.append`.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB, if this process has read the boundary
-        up to its head. Each time that another process was faster costs a refused put; the second
-        time and every third one after it also cost a read.
+        up to its head. Each faster writer costs a refused put. The second refused put and every
+        third one after it also cost a read.
         """
         query = None if fail_if is None else self._stream.resolved(fail_if, "fail_if")
         check_after(after)
         return self._stream.append(self._stream.stored_form(events), query, after)
 
     def typed(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects, such as ``BoundaryConflictError.matching``.
+        """Return stored events, such as ``BoundaryConflictError.matching``, as objects.
 
         Raises:
-            InputError: not a list of raw events.
+            InputError: it is not a list of raw events.
         """
         check_kind("raws", raws, Iterable)
         found = list(raws)
@@ -212,38 +213,41 @@ class Boundary:
         context: Context | None = None,
         attempts: int | None = None,
     ) -> Decided:
-        """Decide a command: read what the decision's models need, decide, and append.
+        """Decide on a command: read the events that the decision needs, decide, and append.
 
         ``courses.decide(Enrolment, Enrol(student="s1", course="c1"))``
 
-        If another writer was faster with an event that one of the models depends on, the models get
-        the new events, and the decision is made again. Other events do not matter.
+        If another writer stored an event that a model depends on, the models get the new events,
+        and the decision is made again. Other events do not matter.
 
         Args:
-            decision: called with the command; returns the `Decision`. Usually the class itself.
+            decision: called with the command; returns a new `Decision`. Usually the class itself.
             command: the command, of any type that your decision takes.
             command_id: the id of the command, a UUID or text. A command that is delivered twice is
-                decided once: the second call writes nothing and returns the events of the first,
-                even if it has another decision or another command: see ``Decided.repeated``.
+                decided once. The second call writes nothing and returns the events of the first,
+                even if its decision or command is another: see ``Decided.repeated``.
             context: metadata for the stored events.
-            attempts: most attempts; None: as many as ``retry_for`` allows.
+            attempts: most attempts, 1 or more; None: as many as ``retry_for`` allows.
 
         Returns:
-            The events that are stored now, and the version of the last one.
+            The events of the command, which are stored now, and the version of the last one.
 
         Raises:
             BoundaryConflictError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
-            InputError: not a decision, one without a model, or one that was decided before.
-            DecisionDefinitionError: with ``snapshot_every``, a model with ``__snapshot__`` and an
-                attribute that its saved states cannot take into account.
-            Exception: what the decision raised; nothing was stored.
+            InputError: ``decision`` did not return a `Decision`, or returned one that has no model
+                or was decided before.
+            DecisionDefinitionError: with ``snapshot_every``, a model with ``__snapshot__`` has an
+                attribute that cannot be part of the key of its saved states.
+            Exception: the decision raised it; nothing was stored.
 
-        Cost: a read and an append. Each retry costs an append, and a read from the third on. A
-        repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every`` costs 1
-        request for states that this process has not asked for, and 1 for each that it saves. If a
-        state cannot be saved, the error is logged, and the decision stands. With a ``command_id``,
-        the command is looked for in all events, so states save reads only with the tag index.
+        If a state cannot be saved, the error is logged and the decision is still stored.
+
+        Cost: a read and an append. Each retry costs an append, and from the third retry on also a
+        read. A repeated command costs a read. A ``command_id`` costs no request. ``snapshot_every``
+        costs 1 request for states that this process has not read before, and 1 for each state that
+        it saves. With a ``command_id``, all events are searched for the command, so states save
+        reads only with the tag index.
         """
         check_attempts(attempts)
         _check_decision(decision)
@@ -261,7 +265,7 @@ class Boundary:
             except BoundaryConflictError as refused:
                 if refused.matching:
                     raise
-                retries.wait_or_raise(refused)  # The boundary was deleted: begin with a new state.
+                retries.wait_or_raise(refused)  # the boundary was deleted, so the models begin anew
 
 
 def _check_decision(decision: object) -> None:

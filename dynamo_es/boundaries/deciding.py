@@ -1,4 +1,4 @@
-"""Decides one command in a boundary, again after each conflict."""
+"""Decides on one command in a boundary, and again after each conflict."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class Decided:
 
     Attributes:
         events: the events that the command has stored; empty if it stored none.
-        version: version of the last of them; without events, the version that was decided on.
-        repeated: whether an earlier delivery of the command stored them.
+        version: version of the last of them; without events, the version that the decision is based
+            on.
+        repeated: whether an earlier delivery of the command stored the events.
     """
 
     events: tuple[Event, ...]
@@ -44,13 +45,13 @@ class Decided:
 
 
 def command_tag(stream: BoundaryStream, command_id: CommandId | None) -> Tag | None:
-    """Return the tag of the events of a command; None for None.
+    """Return the tag for the events of a command; None for None.
 
-    A decision with the command's id depends on it. So the read shows whether the command was
-    decided before, and the condition of the append keeps another delivery out.
+    A decision depends on the events with this tag. So its read shows whether the command was
+    decided before, and the condition of its append refuses a second delivery.
 
     Raises:
-        InputError: an id that is neither a UUID nor text, or is empty.
+        InputError: the id is neither a UUID nor text, or is empty.
     """
     if command_id is None:
         return None
@@ -62,15 +63,15 @@ class Deciding:
 
     Args:
         stream: the stream of the boundary.
-        decision: a new one; its models have no events so far.
-        tag: the tag of the command's events; None: the command has no id.
+        decision: a new decision, whose models have no events so far.
+        tag: tag of the command's events; None: the command has no id.
         context: metadata for the stored events.
         snapshot_every: see `Boundary`.
 
     Raises:
-        InputError: not a decision, or one without a model.
-        DecisionDefinitionError: a model with an attribute that saved states cannot take into
-            account.
+        InputError: it is not a decision, or has no model.
+        DecisionDefinitionError: a model has an attribute that cannot be part of the key of its
+            saved states.
     """
 
     def __init__(
@@ -97,8 +98,8 @@ class Deciding:
         """Read, decide and append; after a conflict, apply the new events and decide again.
 
         Raises:
-            BoundaryConflictError: the boundary was deleted; or, with matching events, there were
-                conflicts at every attempt.
+            BoundaryConflictError: there was a conflict at every attempt. Without matching events,
+                the boundary was deleted.
         """
         self._begin()
         while True:
@@ -127,14 +128,14 @@ class Deciding:
                 return Decided(tuple(events), version)
 
     def _begin(self) -> None:
-        """Read all events that the decision depends on, or saved states and the events after."""
+        """Read the events that the decision depends on, or saved states and the later events."""
         if not self._states.load():
             self._catch_up()
             return
         try:
             found = self._stream.fetch_parts(self._parts())
         except BoundaryConflictError:
-            # A state is of an earlier generation of the boundary.
+            # A state is from an earlier generation of the boundary.
             self._states.forget()
             self._catch_up()
             return
@@ -144,7 +145,7 @@ class Deciding:
     def _parts(self) -> list[Part]:
         parts = [each.part for each in self._followed]
         if self._tag is not None:
-            parts.append(Part(Query(tags=[self._tag])))  # no state knows all commands
+            parts.append(Part(Query(tags=[self._tag])))  # no state has all commands
         return parts
 
     def _catch_up(self) -> None:
@@ -156,21 +157,21 @@ class Deciding:
         for each in self._followed:
             part = each.part
             own = [raw for raw in raws if part.wants(raw)]
-            for wrapped in self._stream.read(own):  # new objects for each model
+            for wrapped in self._stream.read(own):  # new objects, because a model may change them
                 apply_to(each.model, wrapped.event)
             each.events += len(own)
         self._stored += self._of_command(raws)
         self._head = head
 
     def _of_command(self, raws: Sequence[RawEvent]) -> list[RawEvent]:
-        """Return the events of an earlier delivery of the command."""
+        """Return those of the events that an earlier delivery of the command stored."""
         if self._tag is None:
             return []
         text = self._tag.text
         return [raw for raw in raws if text in tags_of(raw)]
 
     def _append(self, events: Sequence[Event], retries: Retries) -> StoredVersion:
-        """Append the events; after a lost answer, append the same again while the retries last."""
+        """Append the events; after a lost answer, append the same events again."""
         wrapped = [WrappedEvent.wrap(event, context=self._context) for event in events]
         raws = self._stream.stored_form(wrapped, self._tag)
         version = append_surely(

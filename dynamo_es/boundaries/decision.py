@@ -1,4 +1,4 @@
-"""`DecisionModel` and `Decision`, the base classes of an application's rules."""
+"""`DecisionModel` and `Decision`, the base classes for the rules of your application."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SNAPSHOT: Final = "__snapshot__"
 _DECIDE: Final = "decide"
 
 _BEGUN: Final = "_has_begun"
-"""Set in a decision once its models get their events."""
+"""Attribute of a decision whose models have got events."""
 
 IN_USE: Final = "_is_in_use"
-"""Set in a model that belongs to a decision."""
+"""Attribute of a model that belongs to a decision."""
 
 
 class DecisionModel:
-    """Base class of decision models: the state that one rule needs, from the events of one query.
+    """Base class of decision models: the state for one rule, from the events of one query.
 
     ::
 
@@ -50,8 +50,8 @@ class DecisionModel:
                 else:
                     self.left -= 1
 
-    A boundary can save the state of a model of many events (``snapshot_every``), if the class says
-    what it is::
+    A boundary can save the state of a model that has many events (``snapshot_every``), if the class
+    defines::
 
             def __snapshot__(self) -> PlacesLeft:
                 return PlacesLeft(left=self.left)
@@ -59,13 +59,13 @@ class DecisionModel:
             def __restore__(self, state: PlacesLeft) -> None:
                 self.left = state.left
 
-    Each decision needs models of its own.
+    Make new models for each decision.
 
     Attributes:
-        query: the events that the model is made of. It must not change.
+        query: selects the events that the model gets. It must not change.
 
     Raises:
-        DecisionDefinitionError: a class whose ``__apply__``, ``__snapshot__`` or ``__restore__`` is
+        DecisionDefinitionError: ``__apply__``, ``__snapshot__`` or ``__restore__`` of the class is
             asynchronous or a generator.
     """
 
@@ -76,24 +76,24 @@ class DecisionModel:
         _check_hooks(cls, _APPLY, _SNAPSHOT, _RESTORE)
 
     def __apply__(self, event: Any, /) -> None:
-        """Change the state as the event says. Never refuse the event: it has happened."""
+        """Change the state according to the event. Never refuse it: it has happened already."""
         raise NotImplementedError(f"{type(self).__qualname__} must define __apply__(event).")
 
     def __snapshot__(self) -> Snapshot:
-        """Return the state, for a boundary that saves it; it depends on the events alone.
+        """Return the state, for the boundary to save. It must depend only on the events.
 
-        If you change what the state means, raise the ``__schema_version__`` of its class. States
-        of earlier versions are then ignored.
+        If you change the meaning of the state, raise the ``__schema_version__`` of its class. Saved
+        states of earlier schema versions are then ignored.
         """
         raise NotImplementedError(f"{type(self).__qualname__} must define __snapshot__().")
 
     def __restore__(self, state: Any, /) -> None:
-        """Take over a saved state, before the events after it; by default, apply it as an event."""
+        """Take over a saved state, before the events after it. By default, apply it as an event."""
         self.__apply__(state)
 
 
 class Decision(ABC):
-    """Base class of your decisions: made from a command, with the models that its rules need.
+    """Base class of your decisions: made for one command, with the models that its rules need.
 
     ::
 
@@ -108,7 +108,7 @@ class Decision(ABC):
                 return StudentEnrolled(course=self.command.course, student=self.command.student)
 
     Raises:
-        DecisionDefinitionError: a class whose ``decide`` is asynchronous or a generator.
+        DecisionDefinitionError: ``decide`` of the class is asynchronous or a generator.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -119,13 +119,13 @@ class Decision(ABC):
         """Base the decision on a model, and return the model. Call it in ``__init__``.
 
         Raises:
-            InputError: not a `DecisionModel`, one that is in use already, or a call after
-                ``__init__``.
+            InputError: it is not a `DecisionModel`, it is in use already, or the models have got
+                their events.
         """
         check_kind("model", model, DecisionModel)
         if _BEGUN in self.__dict__:
             raise InputError(
-                f"{type(self).__qualname__} called self.use(…) after its models had got their "
+                f"{type(self).__qualname__} called self.use(…) after its models got their "
                 "events, so this model would get none: call self.use(…) in __init__."
             )
         if IN_USE in model.__dict__:
@@ -140,7 +140,7 @@ class Decision(ABC):
     @property
     def models(self) -> list[DecisionModel]:
         """The models that the decision is based on."""
-        # A subclass may leave out super().__init__(), and may be a frozen dataclass.
+        # In __dict__, because a subclass may not call super().__init__(), or be a frozen dataclass.
         models: list[DecisionModel] = self.__dict__.setdefault("_models", [])
         return models
 
@@ -148,16 +148,16 @@ class Decision(ABC):
     def decide(self) -> Event | Sequence[Event] | None:
         """Return the events to store: one event, a list, or None. Raise to refuse the command.
 
-        It is called again after a conflict, when the models have the events that were faster.
-        So it must have no other effects, and must not change the models.
+        It is called again after each conflict, when the models have got the new events. So it must
+        have no other effects, and must not change the models.
         """
 
 
 def events_decided(decision: Decision) -> list[Event]:
-    """Return the events that a decision returns now.
+    """Make a decision, and return its events as a list.
 
     Raises:
-        InputError: it returned something else.
+        InputError: it returned something other than events.
     """
     returned: Any = decision.decide()
     refuse_unfinished(returned, type(decision).decide, f"{type(decision).__qualname__}.decide")
@@ -177,11 +177,10 @@ def apply_to(model: DecisionModel, event: Event) -> None:
 
 
 def begin(decision: Decision) -> list[tuple[DecisionModel, Query]]:
-    """Return the models of a decision that is about to read, each with its query.
+    """Return the models of a decision, each with its query, and mark the decision as begun.
 
     Raises:
-        InputError: a decision without a model, a model without a query, or a decision that was
-            made before.
+        InputError: the decision has no model or was decided before, or a model has no query.
     """
     check_kind("The result of decision", decision, Decision)
     kind = type(decision).__qualname__
@@ -200,7 +199,7 @@ def begin(decision: Decision) -> list[tuple[DecisionModel, Query]]:
 
 
 def refuse_changed(models: Iterable[tuple[DecisionModel, Query]]) -> None:
-    """Raise `InputError` if the query of a model is not the one that its events were read by."""
+    """Raise `InputError` if the query of a model has changed since its events were read."""
     for model, query in models:
         if _query_of(model) != query:
             raise InputError(
@@ -217,7 +216,7 @@ def _query_of(model: DecisionModel) -> Query:
 
 
 def has_snapshots(model: DecisionModel) -> bool:
-    """Whether a model's class says what its state is."""
+    """Return whether a model's class defines ``__snapshot__``."""
     return type(model).__snapshot__ is not DecisionModel.__snapshot__
 
 
@@ -225,7 +224,7 @@ def snapshot_of(model: DecisionModel) -> Snapshot:
     """Return the state of a model.
 
     Raises:
-        InputError: the model returned something else.
+        InputError: the model did not return a `Snapshot`.
     """
     kind = type(model)
     returned: Any = model.__snapshot__()

@@ -1,4 +1,4 @@
-"""Keys of saved states: a state is only for models that begin alike and follow the same query."""
+"""Makes keys of saved states. Models share states only if they begin with equal attributes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynamo_es.boundaries.decision import DecisionModel
     from dynamo_es.values import Query
 
-# Not `str`, which leaves out the time zone of a time and refuses an integer of 5,000 digits.
+# `str` would leave out the time zone of a time, and refuse an integer of 5,000 digits.
 _TEXTS: Final[Mapping[type, Callable[[Any], str]]] = {
     str: str.__str__,
     int: hex,
@@ -41,17 +41,17 @@ _WITHOUT_ATTRIBUTES: Final = frozenset({*_TEXTS, list, tuple, dict, set, frozens
 
 
 def fingerprint(model: DecisionModel, query: Query) -> str:
-    """Return the key of the states of a model that has no events so far.
+    """Return the key for the states of a model that has no events so far.
 
-    It depends on the model's class, on the query, and on all attributes of the model. So a model
-    never gets the state of one that was made with other arguments.
+    The key depends on the model's class, its query and all its attributes. So a model never gets
+    the state of a model that was made with other arguments.
 
     Args:
-        model: a new one.
-        query: its query, with the names of the event types.
+        model: a new model.
+        query: its query, with stored names as types.
 
     Raises:
-        DecisionDefinitionError: the model has an attribute that cannot be compared.
+        DecisionDefinitionError: an attribute of the model cannot be part of a key.
     """
     kind = type(model)
     alternatives = sorted(
@@ -71,19 +71,19 @@ def _text(value: Any, label: str) -> str:
         return json.dumps(_plain(value, label))
     except RecursionError:
         raise DecisionDefinitionError(
-            f"{label} holds itself or is nested too deep, so it cannot be compared with that of "
+            f"{label} contains itself or is nested too deep, so it cannot be compared with that of "
             "another model. Keep it out of the model, or remove __snapshot__() from the model."
         ) from None
 
 
 def _plain(value: Any, label: str) -> Any:
-    """Return a value as JSON that is the same in each process, and differs for other values."""
+    """Return a value as JSON that is the same in every process and differs for other values."""
     kind = type(value)
     name = _name_of(kind)
     if value is None or isinstance(value, type):
         return [name, None if value is None else _name_of(value)]
     if isinstance(value, Enum):
-        # The bits of a flag may have no name.
+        # A combination of flags may have no name.
         return [name, value.name or hex(value.value)]
     as_text = _TEXTS.get(kind)
     if as_text is None and kind not in _WITHOUT_ATTRIBUTES:
@@ -95,7 +95,7 @@ def _plain(value: Any, label: str) -> Any:
 
 
 def _members(value: Any, label: str) -> list[Any]:
-    """Return what a value holds beside its attributes."""
+    """Return the contents of a value that are not attributes, such as the entries of a list."""
     if isinstance(value, list | tuple):
         return [_plain(each, label) for each in value]
     if isinstance(value, dict):
@@ -113,9 +113,9 @@ def _members(value: Any, label: str) -> list[Any]:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object, also those in slots and private ones."""
+    """Return all attributes of an object, including private ones and those in slots."""
     if isinstance(value, BaseModel):
-        # Not which fields were given, which its slots say too.
+        # A model's slots also say which fields were given, which must not count.
         extra, private = value.__pydantic_extra__, value.__pydantic_private__
         return {**vars(value), **(extra or {}), **(private or {})}
     state: Any = object.__getstate__(value)

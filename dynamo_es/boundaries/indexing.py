@@ -1,4 +1,4 @@
-"""`BoundaryIndex`: keeps the index of a boundary's tags up to date."""
+"""`BoundaryIndex`: keeps the tag index of a boundary up to date."""
 
 from __future__ import annotations
 
@@ -28,28 +28,29 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _WAIT: Final = 1.0
-"""Seconds between looks for new events: an index that is a second late costs hardly anything."""
+"""Seconds between looks for new events. An index that is a second late costs almost nothing."""
 
 _PASSING: Final = (ContentionError, ThrottledError, UnavailableError)
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryIndex:
-    """Writes which events have which tag, so that the first read of a process is cheap.
+    """Writes the tag index of a boundary, so that the first read of a process is cheap.
 
     ``backend.boundary("courses").index.run_forever()``
 
-    A process with ``DynamoConfig(tag_index=True)`` reads by the index. Any number of workers may
-    write it at once. A read takes from the stream what the index does not have yet: a late index
-    costs bytes, and no event is missed. In memory there is no index, and a run does nothing.
+    A process with ``DynamoConfig(tag_index=True)`` reads with the index. Any number of workers may
+    write the index at once. A read takes events that the index does not have yet from the stream,
+    so a late index makes reads larger, but no event is missed. In memory there is no index, and a
+    run does nothing.
 
     Attributes:
-        storage: holds the boundary.
+        storage: storage of the boundary.
         stream_id: the stream of the boundary.
 
     Raises:
-        InputError: not a storage.
-        InvalidStreamIdError: not a stream id.
+        InputError: ``storage`` is not a storage.
+        InvalidStreamIdError: ``stream_id`` is not a stream id.
     """
 
     storage: StorageStrategy
@@ -60,20 +61,21 @@ class BoundaryIndex:
         check_stream(self.stream_id)
 
     def run_once(self, batch_size: int = 1_000, *, stop: Event | None = None) -> int:
-        """Index the events that the boundary has; return how many events this run indexed.
+        """Index the events that the boundary has now; return how many this run indexed.
 
         Args:
-            batch_size: events whose pages are written together. Fewer, larger batches cost less.
+            batch_size: number of events that are indexed together, 1 or more. Fewer, larger batches
+                cost less.
             stop: set it to return after the current batch.
 
         Raises:
             InputError: ``batch_size`` is not an integer of 1 or more.
             InvalidSubscriptionError: ``stop`` cannot stop a run.
-            StoredItemError: an item that this release cannot read.
+            StoredItemError: this release cannot read an item.
             ServiceError: AWS refused a request or did not answer. Run it again.
 
         Cost on DynamoDB: 2 requests if there is nothing to index; else 3 to 4 for each batch, and 2
-        for each different tag in it: one reads the tag's newest page, one writes it.
+        for each different tag in it, to read and to write the tag's newest page.
         """
         check_count("batch_size", batch_size)
         stop = Event() if stop is None else stop
@@ -81,7 +83,7 @@ class BoundaryIndex:
         return sum(self._batches(stop, batch_size))
 
     def run_forever(self, stop: Event | None = None, batch_size: int = 1_000) -> int:
-        """Index events until stopped; return how many. It looks for new ones each second.
+        """Index events until stopped; return how many. It looks for new events each second.
 
         It logs temporary errors (throttling, contention, lost connections) as warnings, and tries
         again.
@@ -109,14 +111,14 @@ class BoundaryIndex:
 
     @contextmanager
     def in_background(self, batch_size: int = 1_000) -> Iterator[Self]:
-        """Run in a thread within the context: ``with courses.index.in_background():``.
+        """Run in a thread during a ``with`` block: ``with courses.index.in_background():``.
 
         Args:
             batch_size: as for `run_once`.
 
         Raises:
             InputError: ``batch_size`` is not an integer of 1 or more.
-            Exception: at the end of the context, the error that ended the thread.
+            Exception: the thread ended with an error; it is raised at the end of the block.
         """
         check_count("batch_size", batch_size)
         with in_thread(lambda stop: self.run_forever(stop, batch_size), self._title):

@@ -1,4 +1,4 @@
-"""Saved states of the models of one decision: loads them, and saves those that are due."""
+"""Loads the saved states of a decision's models, and saves those that are due."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _LOG: Final = logging.getLogger("dynamo_es.boundaries")
 
 @dataclass(slots=True, eq=False)
 class FollowedModel:
-    """A model, and what it has got so far.
+    """A model of a decision, with its saved state and the number of its events.
 
     Attributes:
         model: the model.
-        query: its query, with the names of the event types.
-        key: key of its saved states; None: it has none.
-        state: a saved state that it may begin with; None: it begins with the first event.
-        after: version of that state, with its generation; None without one.
-        events: number of events that it got since.
-        due: its state, to be saved; None: none is due.
+        query: its query, with stored names as types.
+        key: key of its saved states; None: its states are not saved.
+        state: the loaded state that it begins with; None: it begins with the first event.
+        after: version of that state, with its generation; None without a state.
+        events: number of events that it got after that state.
+        due: its present state in stored form, to be saved; None: none is due.
     """
 
     model: DecisionModel
@@ -49,11 +49,11 @@ class FollowedModel:
 
     @property
     def part(self) -> Part:
-        """What the model needs of the boundary."""
+        """The part of the boundary that the model needs."""
         return Part(self.query, self.after)
 
     def begin_without_state(self) -> None:
-        """Begin with the first event."""
+        """Drop the loaded state, so that the model begins with the first event."""
         self.state = self.after = None
 
 
@@ -63,11 +63,11 @@ class SavedStates:
     Args:
         stream: the stream of the boundary.
         models: the models, before their first event.
-        every: save a state once its model got so many events since the last one; None: neither
-            save states nor use them.
+        every: save a state if its model got at least this number of events after the last one;
+            None: neither save nor use states.
 
     Raises:
-        DecisionDefinitionError: a model with an attribute that cannot be compared.
+        DecisionDefinitionError: an attribute of a model cannot be part of the key of its states.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class SavedStates:
             each.key = fingerprint(each.model, each.query)
 
     def load(self) -> bool:
-        """Look for the states, without a change of the models; return whether any was found.
+        """Load the states; return whether any was found. The models do not change yet.
 
-        A state that cannot be read is left out: the events say the same.
+        A state that cannot be read is left out, because the events lead to the same state.
         """
         keys = [each.key for each in self._models if each.key is not None]
         if not keys:
@@ -100,7 +100,7 @@ class SavedStates:
         return any(each.state is not None for each in self._models)
 
     def forget(self) -> None:
-        """Use none of the loaded states."""
+        """Drop all loaded states."""
         for each in self._models:
             each.begin_without_state()
 
@@ -111,10 +111,10 @@ class SavedStates:
                 restore(each.model, each.state)
 
     def take(self, head: StoredVersion | None) -> None:
-        """Take the states that are due, at a version that the models are complete to.
+        """Take the states that are due, from models that have all events up to a version.
 
-        Take them before the decision is made, so that it cannot change what is saved. Raises
-        nothing.
+        Call it before the decision is made, so that the decision cannot change the states. It never
+        raises.
         """
         for each in self._models:
             each.due = None
@@ -125,7 +125,7 @@ class SavedStates:
                     self._warn("were not saved", error)
 
     def save(self) -> None:
-        """Save the states that `take` has taken. Raises nothing: the events are stored."""
+        """Save the states that `take` has taken. Never raises, because the events are stored."""
         for each in self._models:
             if each.due is None or each.key is None:
                 continue

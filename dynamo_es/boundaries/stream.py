@@ -1,4 +1,4 @@
-"""The stream of one boundary: reads and appends stored events."""
+"""Reads and appends stored events of one boundary's stream."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class BoundaryStream:
     """The stream of a boundary.
 
     Attributes:
-        storage: holds the tenant's streams.
+        storage: storage of the tenant's streams.
         serde: turns events into JSON and back.
         id: the stream.
         tenant_id: the tenant.
-        groups: where appends wait for each other; None: each goes alone.
+        groups: the queues in which appends wait for each other; None: each is sent alone.
     """
 
     storage: StorageStrategy
@@ -45,7 +45,7 @@ class BoundaryStream:
     groups: Groups | None = None
 
     def resolved(self, query: Query, label: str = "query") -> Query:
-        """Return a query with the names of its classes; ``label`` is the argument's name."""
+        """Return a query with stored names in place of classes; ``label`` names the parameter."""
         check_kind(label, query, Query)
         return resolved(query, self.serde.registry)
 
@@ -66,7 +66,7 @@ class BoundaryStream:
     def stored_form(
         self, events: Iterable[Event | WrappedEvent[Any]], tag: Tag | None = None
     ) -> list[RawEvent]:
-        """Return events in their stored form, with a tag more if it is given."""
+        """Return events in their stored form, with ``tag`` added if there is one."""
         raws = self.serde.serialize_all(wrap_all(events), self.id)
         if tag is None:
             return raws
@@ -80,11 +80,10 @@ class BoundaryStream:
     def append(
         self, raws: Sequence[RawEvent], fail_if: Query | None, after: int | None
     ) -> StoredVersion:
-        """Append stored events under a resolved query; return the version of the last one.
+        """Append stored events on condition of a resolved query; return the version of the last.
 
         Raises:
-            EventStoreError: the errors of `BoundaryStrategy.insert_unless`, those of its results
-                too.
+            EventStoreError: an error that `BoundaryStrategy.insert_unless` raises or returns.
         """
         append = ConditionalAppend(raws, fail_if, after)
         if self.groups is not None:

@@ -19,18 +19,18 @@ def main() -> None:
     """Run the command in ``sys.argv`` and exit with its status.
 
     0: done; 1: failed, with a message on stderr; 2: wrong usage; 130: interrupted. While modules
-    load, and after the command, nothing needs cleaning up: Ctrl-C then ends the process at once.
-    The command itself handles Ctrl-C as any program does.
+    are imported, and after the command, there is nothing to clean up, so Ctrl-C ends the process at
+    once. The command itself handles Ctrl-C like any program.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.default_int_handler or current_thread() is not main_thread():
-        _main()  # Ctrl-C was ignored at the start, as by nohup: keep it ignored
+        _main()  # Ctrl-C was ignored at the start, for example by nohup: keep it ignored
         return
     signal.signal(signal.SIGINT, _end_at_once)
     try:
         _main()
     finally:
-        # A caller that goes on afterwards, such as a test, gets its handler back.
+        # Give a caller that goes on afterwards, such as a test, its handler back.
         if sys._getframe(1).f_globals.get("__name__") != "__main__":  # noqa: SLF001
             signal.signal(signal.SIGINT, before)
 

@@ -113,11 +113,11 @@ def _group(
     """Return a new group of commands, which takes the shared options before its commands too.
 
     Args:
-        name: of the group.
-        help_text: says what its commands do.
-        examples: for its help.
-        panel: of the help of dynamo-es that lists it.
-        default: runs before each of its commands, and alone if the group is called without one.
+        name: name of the group.
+        help_text: help text of the group.
+        examples: examples for its help.
+        panel: panel of the help of dynamo-es in which it is listed.
+        default: runs before each command of the group, or alone if there is no command.
     """
 
     def options(place: Place) -> None:
@@ -200,7 +200,7 @@ _register(
 )
 _boundary = _group(
     "boundary",
-    "Read a boundary by types and tags, see what a conflict matched, and write its tag index.",
+    "Read a boundary by types and tags, see the events of a conflict, write the tag index.",
     "boundary read courses",
     panel=_STREAMS,
 )
@@ -223,7 +223,7 @@ _register(application, "sequence", sequence, "sequence", panel=_LOG)
 _register(application, "tail", tail, "tail --category account --after 0", panel=_LOG)
 
 _log = _group(
-    "log", "Verify or repair the log, and list what is set aside.", "log verify", panel=_LOG
+    "log", "Verify or repair the log, and list commits set aside.", "log verify", panel=_LOG
 )
 _register(_log, "verify", verify, "log verify")
 _register(_log, "repair", repair, "log repair")
@@ -231,7 +231,7 @@ _register(_log, "set-aside", set_aside, "log set-aside --json")
 
 _projections = _group(
     "projections",
-    "Run a projection of your program, and list where all are.",
+    "Run a projection of your program, and list all projections.",
     "projections run my_app.read_models:balances",
     panel=_LOG,
 )

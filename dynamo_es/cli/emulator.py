@@ -13,13 +13,13 @@ from dynamo_es.exceptions import ConfigurationError, MissingExtraError
 def emulator(
     *,
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free port.")
     ] = 8000,
 ) -> None:
-    """Run DynamoDB on this machine until Ctrl-C, for programs and commands that you try out.
+    """Run DynamoDB on this machine until Ctrl-C, to try out programs and commands.
 
-    It is the emulator of `DynamoBackend.local()`, in memory: what is stored ends with it. Only this
-    machine reaches it. Needs the extra local.
+    It is the emulator of `DynamoBackend.local()`. Its data is in memory, and is lost when it ends.
+    Only this machine can reach it. Needs the extra local.
     """
     try:
         from dynamo_es.dynamodb.emulator.server import serving
@@ -33,5 +33,5 @@ def emulator(
             stop.wait()
     except OSError as error:
         raise ConfigurationError(
-            f"Port {port} cannot be listened on: {error.strerror or error}. Choose another --port."
+            f"Cannot listen on port {port}: {error.strerror or error}. Choose another --port."
         ) from error

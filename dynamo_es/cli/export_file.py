@@ -25,7 +25,7 @@ def export_file(  # noqa: PLR0913 - each argument is an option
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Where to write; gzip if it ends in .gz; - is standard output."
+            metavar="FILE", help="File to write; gzip if it ends in .gz; - is standard output."
         ),
     ],
     place: Place,
@@ -33,7 +33,7 @@ def export_file(  # noqa: PLR0913 - each argument is an option
     tenant: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT", help="Only this tenant. Default: all. Needed where each has a log."
+            metavar="TEXT", help="Only this tenant. Default: all. Required if each has a log."
         ),
     ] = None,
     category: Annotated[
@@ -44,37 +44,37 @@ def export_file(  # noqa: PLR0913 - each argument is an option
         str | None,
         typer.Option(
             metavar="STREAM",
-            help="Only this stream, by name or UUID, of --tenant and --category or of none.",
+            help="Only this stream of --tenant and --category, by name or UUID.",
         ),
     ] = None,
     snapshots: Annotated[
         bool,
-        typer.Option(help="Export the newest snapshot of each stream: one load of each stream."),
+        typer.Option(help="Export the newest snapshot of each stream, with a load of each stream."),
     ] = True,
     encrypted: Annotated[
         bool,
         typer.Option(
             "--encrypted",
-            help="Export encrypted fields as they are stored. An export never holds keys: you "
-            "can read the fields only where the table of keys is copied too.",
+            help="Export encrypted fields as they are stored. An export never contains keys: to "
+            "read the fields, copy the keys table too.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Export events as JSON lines that dynamo-es import reads.
 
-    The lines hold everything that is stored, so an import into other tables gives equal streams:
-    names, ids, versions, times, data, context, snapshots. The order is that of the log, up to its
-    end when the export begins. Deleted streams are not exported, and neither are events that have
-    no position in the log: dynamo-es log verify finds them. To copy a store:
+    The lines contain everything that is stored: names, ids, versions, times, data, context and
+    snapshots. So an import into other tables gives equal streams. The order is that of the log, up
+    to its end when the export begins. The export leaves out deleted streams, and events without a
+    position in the log, which dynamo-es log verify finds. To copy a store:
 
     dynamo-es export - | dynamo-es import - --events-table copy ...
 
-    If FILE holds a part of the same export, the export continues after it: run the same command
-    again after an interruption, or to add the events that are new. A stream that was deleted after
+    If FILE already contains a part of the same export, the export continues after it. So run the
+    same command again after an interruption, or to add new events. A stream that is deleted after
     it was exported stays in the file.
 
-    Events with encrypted fields end the export, unless you give --encrypted.
+    If an event has encrypted fields, the export fails, unless you give --encrypted.
     """
     if as_json and str(file) == "-":
         raise typer.BadParameter("--json prints to standard output: give a file, not -.")
@@ -123,7 +123,7 @@ def _in_words(written: Written) -> str:
 
 @contextmanager
 def _progress_display() -> Iterator[Callable[[str, float | None], None]]:
-    """Show progress, unless the reader of a pipe shows its own on the same terminal."""
+    """Show progress, unless the reader of a pipe shows its own progress on the same terminal."""
     if sys.stderr.isatty() and S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode):
         yield lambda _, __: None
         return

@@ -23,7 +23,7 @@ from dynamo_es.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What to do, in commands and options in place of calls.
+# Advice that names commands and options instead of calls.
 _ADVICE: Final = {
     TableNotFoundError: (
         "Check the table names, the region and the account. To create the tables: "
@@ -40,7 +40,7 @@ class Commands(TyperGroup):
     """Turns the error of a command into one line on stderr and an exit status."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; an error that has a message ends it with status 1."""
+        """Run the command. An error that has a message ends it with status 1."""
         try:
             with _interruptible():
                 return super().invoke(ctx)
@@ -81,11 +81,11 @@ def message_of(error: Exception) -> str | None:
     if isinstance(error, EventStoreError):
         return str(error)
     if isinstance(error, OSError):
-        # The reader of a pipe has ended (``| head``): a message would reach no reader.
+        # If the reader of a pipe has ended (``| head``), nobody would see a message.
         return None if isinstance(error, BrokenPipeError) else str(error)
     from botocore.exceptions import BotoCoreError
 
-    if isinstance(error, BotoCoreError):  # no client could be made, such as without a region
+    if isinstance(error, BotoCoreError):  # no client could be made, for example without a region
         from dynamo_es.dynamodb.wire.errors import translate
 
         return message_of(translate(error, "connect"))

@@ -17,7 +17,7 @@ from dynamo_es.exceptions import ConfigurationError
 
 _DEFAULT_PREFIX: Final = "dynamo-es"
 _PREFIX: Final = re.compile(r"[a-zA-Z0-9_.-]{1,240}")
-"""What infra/event-store.yaml allows."""
+"""The prefixes that infra/event-store.yaml allows."""
 _NAME: Final = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
 
 
@@ -40,11 +40,11 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Print the variables that name your tables and DynamoDB, for your shell or a .env file.
+    """Print environment variables with your tables and connection, for your shell or a .env file.
 
-    The values are those of the options, then those of your environment, then the defaults. All
+    The values come from the options, then from your environment, then from the defaults. All
     programs that call `DynamoBackend.from_env()` read the variables, and so does each command.
-    Credentials are not among them.
+    The variables do not include credentials.
     """
     if prefix is not None and any((place.events_table, place.log_table, place.keys_table)):
         raise typer.BadParameter("Give --prefix or the names of the tables, not both.")
@@ -66,7 +66,7 @@ def init(
             f"{count(len(variables), 'variable')} written to {file}. To set them in this shell: "
             f"set -a; . {shlex.quote(_with_folder(file))}; set +a"
         )
-    tell("If the tables are not there yet: dynamo-es create-tables")
+    tell("If the tables do not exist yet: dynamo-es create-tables")
 
 
 def _config(place: Place, prefix: str | None) -> DynamoConfig:
@@ -94,10 +94,10 @@ def _variables(config: DynamoConfig) -> dict[str, str]:
 
 
 def _write(file: Path, variables: dict[str, str]) -> None:
-    """Add the variables to a file, which may hold others.
+    """Add the variables to a file, which may have others.
 
     Raises:
-        ConfigurationError: the file sets one of them already.
+        ConfigurationError: the file already sets one of them.
     """
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     if there := sorted(set(_NAME.findall(before)) & variables.keys()):
@@ -112,5 +112,5 @@ def _write(file: Path, variables: dict[str, str]) -> None:
 
 
 def _with_folder(file: Path) -> str:
-    """Return a path that a shell does not look up in PATH."""
+    """Return a path that a shell does not search in PATH."""
     return str(file) if file.parent != Path() else f"./{file.name}"

@@ -6,7 +6,7 @@ import inspect
 import re
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_type_hints
 from uuid import UUID
 
 import typer
@@ -43,7 +43,7 @@ def _table(what: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The tables, and the DynamoDB they are in. Each field has a variable of `DynamoConfig`."""
+    """The options for tables and connection. Each field has a variable of `DynamoConfig`."""
 
     events_table: Annotated[str | None, _table("events")] = None
     log_table: Annotated[str | None, _table("log")] = None
@@ -61,7 +61,7 @@ class Place:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The options that were given, as variables of the environment."""
+        """The given options, as environment variables."""
         return {
             f"{ENVIRONMENT_PREFIX}{field.name.upper()}": value
             for field in fields(self)
@@ -71,11 +71,11 @@ class Place:
     def config(self) -> DynamoConfig:
         """Return the configuration; options take precedence over the environment.
 
-        Says on stderr what stands in for a missing region and credentials. Where `init` set the
-        variables, it has said that before.
+        If region or credentials are missing for a local engine, a message on stderr names the
+        stand-ins. `init` has already printed it if it set the variables.
 
         Raises:
-            ConfigurationError: A variable is missing or wrong.
+            ConfigurationError: a variable is missing or wrong.
         """
         environ = {**variables(), **self.variables}
         try:
@@ -88,12 +88,12 @@ class Place:
 
 
 def wants_traceback(context: typer.Context) -> bool:
-    """Whether --debug was given, before or after the command."""
+    """Return whether --debug was given, before or after the command."""
     return bool(context.meta.get(_GIVEN, {}).get(_DEBUG))
 
 
 def _in_options(text: str, environ: Mapping[str, str]) -> str:
-    """Return the message of a wrong setting, in variables and options."""
+    """Return the message about a wrong setting, with the names of variables and options."""
     text = re.sub(
         r"DynamoConfig\.(\w+)", lambda found: f"{ENVIRONMENT_PREFIX}{found[1].upper()}", text
     )
@@ -105,7 +105,7 @@ def _in_options(text: str, environ: Mapping[str, str]) -> str:
 
 
 def tell_stand_ins(config: DynamoConfig) -> None:
-    """Say what a local engine gets in place of a region and credentials that are missing."""
+    """Print the stand-ins for a missing region and credentials of a local engine."""
     if not is_local(config):
         return
     missing = stand_ins(config)
@@ -122,13 +122,13 @@ def tell_stand_ins(config: DynamoConfig) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The stream that a command is about."""
+    """The options for the stream of a command."""
 
     stream: Annotated[
         str,
         typer.Argument(
             metavar="STREAM",
-            help="Name or UUID of the stream. Text that parses as a UUID is taken as one.",
+            help="Name or UUID of the stream. Text that parses as a UUID is treated as one.",
         ),
     ]
     tenant: Annotated[str, typer.Option(help="The stream's tenant.", metavar="TEXT")] = (
@@ -138,10 +138,10 @@ class Chosen:
         None
     )
     name: Annotated[
-        bool, typer.Option("--name", help="Take STREAM as a name, even if it parses as a UUID.")
+        bool, typer.Option("--name", help="Treat STREAM as a name, even if it parses as a UUID.")
     ] = False
     uuid: Annotated[
-        bool, typer.Option("--uuid", help="Take STREAM as a UUID; fail if it is not.")
+        bool, typer.Option("--uuid", help="Treat STREAM as a UUID; fail if it is not.")
     ] = False
 
     @property
@@ -149,7 +149,7 @@ class Chosen:
         """The stream's id.
 
         Raises:
-            typer.BadParameter: --name and --uuid are both given, or --uuid with other text.
+            typer.BadParameter: both --name and --uuid are given, or --uuid with other text.
         """
         if self.name and self.uuid:
             raise typer.BadParameter("STREAM is a name or a UUID: give --name or --uuid, not both.")
@@ -171,12 +171,12 @@ class Chosen:
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose option groups are spread into one option per field.
+    """Return a command whose option groups are replaced by one option for each field.
 
     typer turns each argument of a function into an option. A command takes a whole group as one
-    argument; typer sees a function that takes the group's fields. The fields of `Place`, and
-    --debug, are also options of the commands above: what was given there counts, unless the
-    command itself gets the option.
+    argument, but typer sees a function that takes the group's fields. The fields of `Place`, and
+    --debug, are also options of the parent commands. Their values count unless the command itself
+    gets the option.
     """
     hints = get_type_hints(command, include_extras=True)
     parameters = [_parameter("context", typer.Context)]
@@ -196,6 +196,8 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
             )
     if all(parameter.name != _DEBUG for parameter in parameters):
         parameters.append(_parameter(_DEBUG, Debug, default=False))
+    for parameter in parameters:
+        _show_no_value_of_flags(parameter.annotation)
 
     @wraps(command)
     def run(context: typer.Context, **values: Any) -> None:
@@ -215,7 +217,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _inherit(context: typer.Context, values: dict[str, Any]) -> None:
-    """Take the shared options that were given to the commands above; note those given here."""
+    """Fill in the shared options of the parent commands, and remember the ones given here."""
     given = context.meta.setdefault(_GIVEN, {})
     for name in (*(field.name for field in fields(Place)), _DEBUG):
         if name in values:
@@ -224,6 +226,14 @@ def _inherit(context: typer.Context, values: dict[str, Any]) -> None:
 
 def _parameter(name: str, annotation: Any, **default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, **default)
+
+
+def _show_no_value_of_flags(annotation: Any) -> None:
+    """Let the help show ``--json`` without ``<bool>``, which typer adds as if it took a value."""
+    kind, *rest = get_args(annotation) or (None,)
+    for option in rest if kind is bool else ():
+        if option.metavar is None:
+            option.metavar = ""
 
 
 def _parse_uuid(text: str) -> UUID | None:

@@ -28,7 +28,7 @@ def shell(
         typer.Option(
             "--import",
             metavar="MODULE",
-            help="Import this module, such as my_app.events, and all its public names; repeatable.",
+            help="Import this module, such as my_app.events, and its public names. Repeatable.",
         ),
     ] = None,
     command: Annotated[
@@ -44,8 +44,8 @@ def shell(
 ) -> None:
     """Open a Python shell on the store, with `backend`, `event_store`, `StreamId` and your events.
 
-    It is IPython if that is installed. Import the modules of your events: an event is loaded as
-    an object of its class.
+    It is IPython if that is installed. Import the modules of your events, so that events are loaded
+    as objects of their classes.
     """
     config = place.config()
     with your_program(place.variables):
@@ -65,9 +65,9 @@ def shell(
 
 
 def _execute(command: str, names: dict[str, Any]) -> None:
-    """Run Python code; an error that has no message for users ends it with its traceback.
+    """Run Python code. An error without a message for users ends it with a traceback.
 
-    The traceback begins in the code, as that of ``python -c`` does.
+    The traceback begins in the code, as with ``python -c``.
     """
     try:
         exec(compile(command, "<command>", "exec"), names)  # noqa: S102 - the user's own code
@@ -80,7 +80,7 @@ def _execute(command: str, names: dict[str, Any]) -> None:
 
 
 def _public_names(module: ModuleType) -> dict[str, Any]:
-    """Return what ``from module import *`` would import, and the module under its last name."""
+    """Return the names that ``from module import *`` would import, and the module's last name."""
     chosen = getattr(module, "__all__", None)
     names = (
         [name for name in vars(module) if not name.startswith("_")] if chosen is None else chosen
@@ -105,6 +105,6 @@ def _interact(names: dict[str, Any]) -> None:
     if find_spec("IPython") is not None:
         import_module("IPython").start_ipython(argv=["--no-banner"], user_ns=names)
         return
-    with suppress(ImportError):  # not every build of Python has it
+    with suppress(ImportError):  # some builds of Python lack it
         import readline  # noqa: F401 - arrow keys and history
     code.interact(banner="", exitmsg="", local=names)

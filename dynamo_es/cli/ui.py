@@ -32,32 +32,32 @@ def ui(  # noqa: PLR0913 - options, each by its name
     host: Annotated[
         str,
         typer.Option(
-            metavar="ADDRESS", help="Address to listen on. Only this machine reaches the default."
+            metavar="ADDRESS", help="Address to listen on. Only this machine can reach the default."
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free port.")
     ] = 8400,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Answer requests that ask for this host name too, such as a proxy's. Repeatable.",
+            help="Also accept requests for this host name, such as a proxy's. Repeatable.",
         ),
     ] = None,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the first page in your browser.")
     ] = False,
     tenant: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Show this tenant only.")
+        str | None, typer.Option(metavar="TEXT", help="Show only this tenant.")
     ] = None,
     tenant_role: Annotated[
         str | None,
         typer.Option(
             metavar="ARN",
             envvar="DYNAMO_ES_TENANT_ROLE",
-            help="Role to assume for --tenant, with the policy OneTenant: DynamoDB itself then "
-            "refuses every other tenant.",
+            help="Role to assume for --tenant, with the policy OneTenant. DynamoDB then refuses "
+            "every other tenant.",
         ),
     ] = None,
     allow_writes: Annotated[
@@ -65,7 +65,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
     ] = False,
     reveal: Annotated[
         bool,
-        typer.Option("--reveal", help="Show encrypted fields in clear. Each look is logged."),
+        typer.Option("--reveal", help="Show encrypted fields in clear text. Each view is logged."),
     ] = False,
     imports: Annotated[
         list[str] | None,
@@ -76,11 +76,11 @@ def ui(  # noqa: PLR0913 - options, each by its name
         ),
     ] = None,
 ) -> None:
-    """Show what is stored, in your browser.
+    """Show the content of the store in your browser.
 
-    Streams with their commits and events, and a stream as it was at a version or a time. The pages
-    only read, unless you give --allow-writes. They have no login: anyone who reaches the port sees
-    all that your credentials can read.
+    The pages show streams with their commits and events, a stream as it was at a version or a time,
+    the log, and consumers. They are read-only, unless you give --allow-writes. They have no login:
+    anyone who can reach the port can read everything that your credentials can read.
     """
     try:
         from dynamo_es.ui import create_app
@@ -114,7 +114,7 @@ def ui(  # noqa: PLR0913 - options, each by its name
 
 @contextmanager
 def _dated_log() -> Iterator[None]:
-    """Print what the pages log with its time, such as who looked at encrypted fields and when."""
+    """Print the log of the pages with times, such as views of encrypted fields."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log = logging.getLogger("dynamo_es.ui")
@@ -126,7 +126,7 @@ def _dated_log() -> Iterator[None]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there."""
+    """Return a socket that listens on a host and a port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         both = host == "::" and socket.has_dualstack_ipv6()
@@ -135,7 +135,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ConfigurationError(
                 f"Port {port} of {host} is in use, maybe by another dynamo-es ui. Choose another "
-                "one, such as --port 0 for any free one."
+                "one, such as --port 0 for any free port."
             ) from error
         raise ConfigurationError(
             f"dynamo-es ui cannot listen on {host} port {port}: {error.strerror}. Choose an "
@@ -144,15 +144,15 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _hosts(host: str, allowed: Sequence[str]) -> list[str]:
-    """Return the host names that the server answers to; warn if others reach it."""
+    """Return the host names that the server accepts; warn if other machines can reach it."""
     from dynamo_es.ui.security import ANY_ADDRESS, LOOPBACK
 
     hosts = [*LOOPBACK, *allowed]
     if host in _LOOPBACK_HOSTS:
         return hosts
     tell(
-        f"Warning: {host} can be reached from other machines. The pages have no login: anyone "
-        "who reaches them sees all that your credentials can read.",
+        f"Warning: other machines can reach {host}. The pages have no login: anyone who can reach "
+        "them can read everything that your credentials can read.",
         style="yellow",
     )
     try:
@@ -178,7 +178,7 @@ def _address(host: str, port: int) -> str:
 def _backend(
     place: Place, *, demo: bool, tenant: str | None, role: str | None
 ) -> Iterator[tuple[DynamoBackend, str]]:
-    """Open the backend that the pages show, and say in words what it is."""
+    """Open the backend that the pages show; yield it with a description."""
     from dynamo_es.ui import observe
 
     if demo:
@@ -210,20 +210,20 @@ def _backend(
     if tenant is not None and config.endpoint_url is None:
         raise ConfigurationError(
             "--tenant needs --tenant-role ARN, a role with the policy OneTenant of "
-            "infra/access.yaml: with it, DynamoDB itself refuses other tenants. Your own "
-            "credentials reach all of them."
+            "infra/access.yaml. With it, DynamoDB refuses other tenants; your own credentials "
+            "reach all of them."
         )
     if role is not None:
-        raise ConfigurationError("--tenant-role is for --tenant: give both.")
+        raise ConfigurationError("--tenant-role needs --tenant: give both.")
     backend = DynamoBackend(config, observer=observe)
     _check(backend, tenant or "")
-    # Fails now if the log's table is missing.
+    # Fail now if the log table is missing.
     _ = list(backend.log.tenants()) if backend.log.per_tenant else backend.log.last_position
     yield backend, title
 
 
 def _check(backend: DynamoBackend, tenant: str) -> None:
-    """Fail now, not on the first page, if the tables are missing or cannot be reached."""
+    """Fail now instead of on the first page if the tables are missing or cannot be reached."""
     from dynamo_es import StreamId
 
     backend.in_tenant(tenant).storage.head(StreamId(name="dynamo-es ui"))
@@ -246,7 +246,7 @@ def _demonstration() -> Iterator[DynamoBackend]:
         def write() -> None:
             try:
                 ui_history.fill_files(backend, ended.is_set)
-            except Exception as error:  # noqa: BLE001 - the pages go on without the rest
+            except Exception as error:  # noqa: BLE001 - the pages continue without the rest
                 tell(f"The sample history is incomplete: {error}", style="red")
 
         thread = threading.Thread(target=write, daemon=True)

@@ -1,4 +1,4 @@
-"""Finds what you name as ``module`` or ``module:name`` in your program."""
+"""Finds modules and objects of your program by ``module`` or ``module:name``."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class WrongReferenceError(EventStoreError):
-    """A module or a name in it does not exist, or is not what the command needs."""
+    """A module or an object in it does not exist, or is not what the command needs."""
 
 
 @contextmanager
 def your_program(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let your modules be imported from the current folder, with options as variables.
+    """Make your modules importable from the current folder, and set options as variables.
 
     A module that reads its configuration from the environment then gets the options of the
-    command: both work on the same tables.
+    command, so both work on the same tables.
 
     Args:
-        variables: set while the context lasts.
+        variables: environment variables to set until the end of the context.
     """
     folder = os.getcwd()  # noqa: PTH109 - a path for sys.path is text
     sys.path.insert(0, folder)
@@ -59,8 +59,8 @@ def load_module(name: str) -> ModuleType:
                 "installed."
             ) from error
         raise WrongReferenceError(
-            f"There is no module {name}: run the command in the folder that it is in, or install "
-            "it, or add its folder to PYTHONPATH."
+            f"There is no module {name}: run the command in its folder, install it, or add its "
+            "folder to PYTHONPATH."
         ) from error
     except EventStoreError:
         raise
@@ -75,7 +75,7 @@ def load_object(reference: str) -> Any:
     """Return the object that ``module:name`` names; the name may have dots.
 
     Raises:
-        WrongReferenceError: no such module or name, or the text has another form.
+        WrongReferenceError: there is no such module or name, or the text has another form.
     """
     module_name, separator, path = reference.partition(":")
     if not separator or not path:
@@ -91,7 +91,7 @@ def load_object(reference: str) -> Any:
 
 
 def _described(error: Exception) -> str:
-    """Return the class of an error and its place in your program, without Python's own frames."""
+    """Return the class of an error and its place in your program, without frames of Python."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__} at {error.filename}:{error.lineno}"
     trace = error.__traceback__

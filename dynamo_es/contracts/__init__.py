@@ -1,4 +1,4 @@
-"""Contracts between the packages. They need the standard library only."""
+"""Contracts between the packages. They need only the standard library."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 else:
     from dynamo_es.lazy import lazy_names
 
-    # A process that only appends needs none of these, and its start is measured.
+    # Loaded at first use: a process that only appends needs none of these and should start fast.
     __getattr__, __dir__ = lazy_names(
         __name__,
         {

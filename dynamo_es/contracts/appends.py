@@ -1,4 +1,4 @@
-"""Appends as values: what to append, what it costs, and the results of many."""
+"""Appends as values: the events to append, the cost, and the results of many appends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StreamAppend:
-    """Events to append to one stream, for a call that appends to several.
+    """The events to append to one stream, for a call that appends to several.
 
     Attributes:
         stream_id: the stream.
@@ -31,7 +31,7 @@ class StreamAppend:
 
 @dataclass(frozen=True, slots=True)
 class StreamCheck:
-    """A stream that must not have changed, for a call that appends to others.
+    """A stream that must not have changed, for a call that appends to other streams.
 
     Attributes:
         stream_id: the stream.
@@ -45,7 +45,7 @@ class StreamCheck:
 
 @dataclass(frozen=True, slots=True)
 class AppendCost:
-    """The price of one append, if the process already knows the stream's version.
+    """The cost of one append, if this process already knows the stream's version.
 
     Attributes:
         events: events appended.
@@ -63,11 +63,11 @@ class AppendCost:
 
     @property
     def write_units_per_event(self) -> float:
-        """Write units divided by events; 0.0 without events."""
+        """Write units for each event; 0.0 without events."""
         return self.write_units / self.events if self.events else 0.0
 
     def price(self, per_million_write_units: float) -> float:
-        """Return the price of one such append, in the currency of the argument.
+        """Return the price of this append, in the currency of the argument.
 
         Args:
             per_million_write_units: the price of a million write request units in your
@@ -77,16 +77,16 @@ class AppendCost:
 
 
 AppendResult: TypeAlias = StoredVersion | Exception | None
-"""The result of an append: its new version (None without one), or its error."""
+"""The result of an append: the stream's new version (None if it has no versions), or an error."""
 
 
 def one_by_one(
     appends: Iterable[StreamAppend], insert: Callable[[StreamAppend], StoredVersion | None]
 ) -> list[AppendResult]:
-    """Carry out appends one after the other; return the result of each.
+    """Carry out appends one after the other, and return the result of each.
 
-    After a `ServiceError` the others are not tried: they would fail in the same way, each after
-    all its retries.
+    After a `ServiceError`, no further append is tried, and each gets the same error: it would fail
+    in the same way, after all its retries.
     """
     results: list[AppendResult] = []
     down: ServiceError | None = None
@@ -106,7 +106,7 @@ def one_by_one(
 def versions_of(
     appends: Sequence[StreamAppend], results: Sequence[AppendResult]
 ) -> list[StoredVersion | None]:
-    """Return the new versions, if every append succeeded.
+    """Return the new version of each stream, if every append succeeded.
 
     Raises:
         AppendsFailedError: an append failed.

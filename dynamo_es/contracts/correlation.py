@@ -1,6 +1,6 @@
-"""The correlation id of an event, as an attribute of log records.
+"""Adds the correlation id of an event to log records.
 
-Formatters of JSON, such as that of Lambda, write the attributes of a record as members of the line.
+JSON formatters, such as that of Lambda, write the attributes of a record as members of the line.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _MOST_CHARACTERS: Final = 128
 
 
 def correlated(context: object) -> Mapping[str, str]:
-    """Return the attributes for a line about an event; none if it has no correlation id.
+    """Return the log record attributes for an event; empty if it has no correlation id.
 
     Args:
-        context: the event's context, stored or loaded. Its other fields are values of the event,
-            which no line has.
+        context: the event's context, stored or loaded. Its other fields are values of the event and
+            are never logged.
     """
     found = context.get(_NAME) if isinstance(context, dict) else getattr(context, _NAME, None)
     if found is None or not str(found):

@@ -1,4 +1,4 @@
-"""Texts of errors, for logs and stored entries, that quote no value of an event."""
+"""Describes errors for logs and stored entries without quoting values of an event."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _FRAMES: Final = 3
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the class of an error and where it was raised, in one line.
+    """Return one line with the class of an error and the places where it was raised.
 
     Example: ``KeyError at balances.py:31 in apply``. The error's own text is left out, because it
-    may quote an event. Errors that this library raised quote none, so their text stays, and so
-    does the code of an AWS error.
+    may quote an event. Errors that this library raises do not quote events, so their text is kept.
+    The code of an AWS error is kept too.
     """
     name = _name_of(error)
     if _is_ours(error):
@@ -40,13 +40,15 @@ def describe_error(error: BaseException) -> str:
 
 
 def redacted(error: BaseException, text: str | None = None) -> RedactedError:
-    """Return an error to attach as a cause, instead of one that may quote an event.
+    """Return an error to attach as a cause in place of one that may quote an event.
 
-    Raise your error outside of the ``except`` clause; inside, Python also attaches the original.
+    Raise your own error after the ``except`` clause. Within it, Python would attach the original
+    error too.
 
     Args:
         error: the original error, which does not change.
-        text: text without values of an event; None: the result of `describe_error`.
+        text: message of the returned error, without values of an event; None: the result of
+            `describe_error`.
     """
     return RedactedError(text or describe_error(error)).with_traceback(error.__traceback__)
 
@@ -72,7 +74,10 @@ def _name_of(error: BaseException) -> str:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether this library raised an error, and so wrote its text; the class alone says less."""
+    """Return whether this library raised an error, and so wrote its text.
+
+    The class is not enough: an application may raise our errors too, with values of events.
+    """
     if type(error).__module__.partition(".")[0] != _PACKAGE:
         return False
     trace = error.__traceback__

@@ -1,4 +1,4 @@
-"""Hooks of every append of a process: the outbox filter and the listener."""
+"""Functions that a process calls for each append: the outbox filter and the listener."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 OutboxFilter: TypeAlias = Callable[[RawEvent], bool]
-"""Returns whether the outbox publishes an event; called once, when the event is appended."""
+"""Returns whether the outbox publishes an event. Called once, when the event is appended."""
 
 
 _ROLE: Final = "An outbox filter"
 
 
 def checked_filter(wanted: OutboxFilter) -> OutboxFilter:
-    """Return a filter that gets copies, so that it cannot change the stored events.
+    """Wrap a filter so that it gets copies of events and cannot change the stored ones.
 
     Raises:
         InvalidSubscriptionError: the filter is not callable, or is asynchronous.
@@ -43,10 +43,10 @@ def checked_filter(wanted: OutboxFilter) -> OutboxFilter:
 
 
 class AppendListener(Protocol):
-    """Called after every append of a process, in the thread that made it."""
+    """Called after every append of a process, in the thread that made the append."""
 
     def __bool__(self) -> bool:
-        """Return whether there is a listener; without one, an append skips preparing the call."""
+        """Return whether anyone listens; if not, an append does not prepare the call."""
 
     def __call__(
         self,
@@ -55,13 +55,13 @@ class AppendListener(Protocol):
         first_position: Position | None,
         generation: int,
     ) -> None:
-        """Handle one append; raises nothing.
+        """Handle one append. Must not raise.
 
         Args:
             events: the stored events, with their versions.
             tenant_id: tenant of the stream.
-            first_position: position of the first event, with the others right after it; None:
-                they have no positions yet.
+            first_position: position of the first event; the others have the positions right after
+                it. None: the events have no positions yet.
             generation: generation of the stream; 0: unknown, because the events were stored
                 before.
         """
@@ -83,10 +83,10 @@ class AppendedCommit(NamedTuple):
 
 @dataclass(slots=True)
 class AppendHooks:
-    """Hooks that the storages of all tenants of a backend share; set them at any time.
+    """Hooks that all storages of a backend share, whatever their tenant. Set them at any time.
 
     Attributes:
-        outbox_filter: chooses the events to publish; None: no events.
+        outbox_filter: chooses the events to publish; None: publish no event.
         listener: called after every append; None: no call.
         last_commit: the last commit that this process appended; None before the first one.
     """

@@ -1,4 +1,4 @@
-"""`KeyStorageStrategy`: the contract of a storage for the keys of data subjects."""
+"""`KeyStorageStrategy`: the contract of storages for the keys of data subjects."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 
 class KeyStorageStrategy(ABC):
-    """Keeps one key for each data subject of a tenant.
+    """Keeps one encryption key for each data subject of a tenant.
 
-    A subject is the id of a person (or of other data that is erased together): text of 1 to 1,024
-    bytes in UTF-8. Nobody can read a subject's encrypted fields after its key was deleted.
+    A subject is the id of a person, or of other data that is erased together: text of 1 to 1,024
+    bytes in UTF-8. After the key of a subject is deleted, its encrypted fields can never be read
+    again.
     """
 
     @abstractmethod
@@ -21,7 +22,7 @@ class KeyStorageStrategy(ABC):
         """Return the current key of a subject; None if it has none.
 
         Raises:
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             StoredItemError: the stored key cannot be read.
             ServiceError: AWS refused or did not answer.
 
@@ -30,17 +31,17 @@ class KeyStorageStrategy(ABC):
 
     @abstractmethod
     def get_or_create(self, subject: str, new: SubjectKey) -> SubjectKey:
-        """Return the key of a subject; if it has none, store ``new`` and return it.
+        """Return the key of a subject; if it has none, store and return ``new``.
 
         If several callers do this at once, one key is stored and all callers get that key. You can
         safely repeat the call.
 
         Args:
             subject: the subject.
-            new: the key to store if there is none; not used otherwise.
+            new: the key to store if the subject has none.
 
         Raises:
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             StoredItemError: the stored key cannot be read.
             ServiceError: AWS refused or did not answer.
 
@@ -51,15 +52,15 @@ class KeyStorageStrategy(ABC):
 
     @abstractmethod
     def delete(self, subject: str) -> bool:
-        """Delete the current key of a subject. A subject without a key is no error.
+        """Delete the current key of a subject, if it has one.
 
         You can safely repeat the call: a request that arrives late never deletes a newer key.
 
         Returns:
-            Whether the subject has, or ever had, a key.
+            Whether the subject has ever had a key.
 
         Raises:
-            InvalidSubjectError: not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer; call again to be sure.
 
         Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit; 1 read unit without a key.
@@ -67,11 +68,11 @@ class KeyStorageStrategy(ABC):
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant's keys; this one does not change.
+        """Return a storage for the keys of one tenant; this one does not change.
 
         Args:
             tenant_id: any text.
 
         Raises:
-            InvalidStreamIdError: not text.
+            InvalidStreamIdError: the tenant id is not text.
         """

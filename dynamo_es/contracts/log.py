@@ -1,4 +1,4 @@
-"""The contract of the log: reading events, and listing tenants, categories and streams."""
+"""`LogStrategy`: reads the log of events, and lists its tenants, categories and streams."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 Start: TypeAlias = "Position | Mapping[TenantId, Position]"
-"""Where to begin: after a position of the log; or, with a log of each tenant, after one in each."""
+"""Where to begin, exclusive: after one position; or after a position for each tenant's log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Selects the events of the log that match every condition.
+    """Selects the events of the log that meet every condition.
 
     Attributes:
         category: category of the event's stream; None: every stream.
-        event_names: names, one of which the event has; None: any name.
-        tenant_id: tenant of the event; None: any.
-        stream_id: stream of the event, in the selected tenant; None: any. It takes the place of
-            ``category``.
-        outbox: whether to select only events that were chosen for the outbox when appended.
+        event_names: the event has one of these names; None: any name.
+        tenant_id: tenant of the event; None: any tenant.
+        stream_id: stream of the event, in the selected tenant; None: any stream. With a stream,
+            ``category`` is ignored.
+        outbox: whether to select only events that the outbox filter chose when they were appended.
     """
 
     category: str | None = None
@@ -45,10 +45,11 @@ EVERYTHING: Final = Selection()
 
 
 def one_position(after: Start) -> Position:
-    """Return the position to begin after in one log.
+    """Return the position to begin after, for one log.
 
     Raises:
-        InvalidPositionError: a position for each tenant, and one log holds the events of all.
+        InvalidPositionError: ``after`` has a position for each tenant, but one log holds the events
+            of all tenants.
     """
     if isinstance(after, Mapping):
         raise InvalidPositionError(after)
@@ -56,13 +57,13 @@ def one_position(after: Start) -> Position:
 
 
 class CommitInLog(NamedTuple):
-    """A commit that a reader has passed.
+    """A commit in the log that has selected events.
 
     Attributes:
         position: position of its first event.
         event_count: number of its events.
-        write_units: write units of its item, as DynamoDB charges them for an append of this
-            commit alone; a transaction costs twice as much. 0 where nothing is charged.
+        write_units: write units that DynamoDB charges to append this commit alone; in a transaction
+            it costs twice as much. 0 if the backend charges nothing.
     """
 
     position: Position
@@ -71,12 +72,13 @@ class CommitInLog(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some events of the log.
+    """One part of the events of the log.
 
     Attributes:
         records: the selected events, in the order of their positions.
-        commits: the commits that the events are from, in the same order.
-        ended: whether the log ends there; in a replica region, maybe only at a page that is late.
+        commits: the commits that have these events, in the same order.
+        ended: whether the log ends after this part. In a replica region, the next page may just not
+            have arrived.
     """
 
     records: list[RecordedRaw]
@@ -94,14 +96,14 @@ class LogReader(ABC):
 
     @property
     def positions(self) -> Mapping[TenantId, Position] | None:
-        """With a log of each tenant, a reader of all has a position in each; None: `position`."""
+        """The position in each tenant's log; None if the reader reads one log, see `position`."""
         return None
 
     @property
     def passed_over(self) -> int:
         """Number of unreadable commits that this reader has passed over so far.
 
-        Each is logged as an error, with its stream and version.
+        Each of them is logged as an error, with its stream and version.
         """
         return 0
 
@@ -109,29 +111,29 @@ class LogReader(ABC):
     def read(self) -> list[RecordedRaw]:
         """Return the next selected events, in the order of their positions, and move on.
 
-        A piece has any size. An empty piece means the end of the log, and `position` is that
-        end. Events of deleted streams are left out, and so are unreadable commits (see
-        `passed_over`). After an error no event is lost: call again.
+        The list may have any length. An empty list means that the log ends at `position`. Events of
+        deleted streams are left out, and so are unreadable commits (see `passed_over`). After an
+        error, call again: no event is lost.
 
         Raises:
-            ReplicaLagError: the next event has not arrived in this region, which holds replicas.
+            ReplicaLagError: the next event has not arrived in this replica region yet.
             ServiceError: AWS refused or did not answer.
         """
 
     def read_some(self, most_commits: int = 100) -> Piece:
-        """Return the next selected events that a limited number of requests finds, and move on.
+        """Return selected events that a few requests find, and move on.
 
-        Use it to browse the log. With a selection that matches few events, `read` may search up to
-        the end of the log. This method stops after one look, even if it found nothing; `position`
-        says how far it came.
+        Use it to browse the log. With a selection that matches few events, `read` may search to the
+        end of the log. This method stops early even if it found nothing; `position` says how far it
+        came.
 
         Args:
-            most_commits: most commits whose events are returned, 1 to 100.
+            most_commits: return the events of at most this number of commits, 1 to 100.
 
         Raises:
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: up to 2 requests, and 2 more to repeat reads that came too early.
+        Cost on DynamoDB: up to 2 requests, and 2 more if reads came too early and are repeated.
         """
         raise NotImplementedError
 
@@ -157,7 +159,7 @@ class LogStrategy(ABC):
     Attributes:
         per_tenant: whether this object stands for the logs of all tenants, each with positions of
             its own. Then `last_position` raises `TenantRequiredError`; `scoped_for_tenant` returns
-            the log of one.
+            the log of one tenant.
     """
 
     per_tenant: bool = False
@@ -165,45 +167,46 @@ class LogStrategy(ABC):
     @property
     @abstractmethod
     def last_position(self) -> Position | None:
-        """The last position assigned; None if the log is empty."""
+        """The last position that an event has; None if the log is empty."""
 
     @abstractmethod
     def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the events after a position.
 
         Args:
-            after: position to begin after, exclusive; 0 for the whole log. With a log of each
-                tenant, a position for each of them: the logs of others are read from the beginning.
-            selection: the events to read.
+            after: position to begin after, exclusive; 0 for the whole log. For the logs of all
+                tenants, you may give a position for each tenant; logs without one are read from the
+                beginning.
+            selection: selects the events to read.
 
         Raises:
-            InvalidPositionError: negative, or after the end of the log.
-            TenantRequiredError: one position above 0 for the logs of all tenants.
+            InvalidPositionError: a position is negative, or after the end of the log.
+            TenantRequiredError: you gave one position above 0 for the logs of all tenants.
             ServiceError: AWS refused or did not answer.
         """
 
     def position_at(self, moment: datetime) -> Position:
-        """Return the last position that was assigned before a moment; 0: none was.
+        """Return the last position that was assigned before a moment; 0 if there was none.
 
         ``subscriber.after(log.position_at(two_hours_ago))`` gets every event that reached the log
-        in the last two hours, and no other one.
+        in the last two hours, and no other event.
 
-        The time is that of the sequencer: its clock says when it put a page of the log, and all
-        positions of the page have that time. It is a little later than the time of the append.
-        If the clocks of several sequencers differ, the answer is as wrong as they are. In a log
-        that was rebuilt, the times are those of the rebuild.
+        The time of a position is when a sequencer wrote its page of the log, by the clock of that
+        sequencer. All positions of a page have the same time, which is a little later than that of
+        the append. If the clocks of several sequencers differ, the result is wrong by as much. In a
+        log that was rebuilt, the times are those of the rebuild.
 
         Args:
-            moment: with a time zone; at the end of the log or later, the answer is the last
+            moment: a datetime with a time zone. After the end of the log, the result is the last
                 position.
 
         Raises:
-            InputError: not a datetime, or one without a time zone.
-            TenantRequiredError: each tenant has a log; `scoped_for_tenant` returns that of one.
+            InputError: the moment is not a datetime, or has no time zone.
+            TenantRequiredError: each tenant has its own log; use `scoped_for_tenant`.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: 3 requests at once, and then 1 for each halving of the pages that were
-        put in the minutes around the moment: mostly fewer than 10. 40 at most.
+        Cost on DynamoDB: 3 requests at the same time, and then a binary search among the pages of
+        the minutes around the moment: usually fewer than 10 requests, 40 at most.
         """
         raise NotImplementedError
 
@@ -217,18 +220,17 @@ class LogStrategy(ABC):
         return self
 
     def unsequenced(self) -> bool:
-        """Check cheaply whether events are stored that have no position yet.
+        """Check cheaply whether stored events have no position yet.
 
-        Consumers ask this at the end of the log: if no sequencer runs, no event gets a position,
+        Consumers call this at the end of the log: if no sequencer runs, no event gets a position,
         and no consumer gets an event. The first check that finds such events logs a warning.
 
-        The check finds such events if the log is empty, if this process appended the newest one,
-        or if they belong to one of the log's newest streams. It may miss others, such as a new
-        stream of another process: `dynamo-es log verify` finds all. In a tenant's own log that is
-        empty, it looks for the event that this process appended only. While a sequencer runs, the
-        answer may be True for the second or so that it takes.
-
-        Raises nothing: if the check fails, it returns False.
+        The check finds such events if the log is empty, if this process appended the newest one, or
+        if they belong to one of the log's newest streams. It may miss others, such as a new stream
+        of another process; `dynamo-es log verify` finds all. In an empty log of one tenant, it only
+        looks for the event that this process appended. While a sequencer runs, the result may be
+        True for about a second after an append. If the check fails, it returns False; it never
+        raises.
         """
         return False
 
@@ -237,8 +239,8 @@ class LogStrategy(ABC):
         """Yield each tenant that has, or had, a stream in the log, in any order.
 
         A tenant whose streams are all deleted may be among them. Cost on DynamoDB: a scan of the
-        log's table, one request for each MB, each sent when the iterator gets there. Keep the
-        list if you need it often.
+        log table, 1 request per MB, each sent when the iterator needs it. Keep the list if you need
+        it often.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -248,7 +250,7 @@ class LogStrategy(ABC):
     def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
         """Yield each category of a tenant that has, or had, a stream in the log, in any order.
 
-        None stands for the streams without a category. The cost is that of `tenants`.
+        None stands for the streams without a category. It costs as much as `tenants`.
 
         Args:
             tenant_id: tenant of the streams.

@@ -1,4 +1,7 @@
-"""Whose events a log holds. A module of its own: every start of a process reads it."""
+"""The scope of a log: one log for all tenants, or one for each.
+
+It is a module of its own because every process loads it at its start.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dynamo_es.exceptions import ConfigurationError
 from dynamo_es.wording import shown
 
 LogScope: TypeAlias = Literal["table", "tenant"]
-"""Whose events a log holds: those of all tenants, or of one."""
+"""``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant has its own."""
 
 LOG_SCOPES: Final[tuple[LogScope, ...]] = get_args(LogScope)
 
@@ -17,7 +20,7 @@ def is_per_tenant(log_scope: LogScope) -> bool:
     """Return whether each tenant has a log of its own.
 
     Raises:
-        ConfigurationError: not a scope.
+        ConfigurationError: it is not a scope.
     """
     if log_scope not in LOG_SCOPES:
         raise ConfigurationError(

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def latest(events: Iterable[RawEvent]) -> datetime:
-    """Return when the events of a commit were made: the latest time among them, in UTC."""
+    """Return the latest ``created_at`` of the events of a commit, in UTC."""
     return max(in_utc(event.created_at) for event in events)
 
 
 def in_utc(when: datetime) -> datetime:
-    """Return a time in UTC; a time without a zone is one in UTC."""
+    """Return a time in UTC; a time without a zone counts as UTC."""
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

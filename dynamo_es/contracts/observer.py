@@ -11,25 +11,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OperationReport:
-    """The cost of one operation.
+    """Says what one operation did and what it cost.
 
     Attributes:
-        operation: name of the operation. Streams: ``append``, ``append_many``, ``load``,
-            ``head``, ``save_snapshot``, ``load_states``, ``save_state``, ``delete``. Keys:
-            ``get_key``, ``create_key``, ``delete_key``. The log: ``sequence``, ``set_aside``,
-            ``position``, ``read_log``,
-            ``read_markers``, ``streams``, ``list_categories``, ``look_further``. Consumers:
-            ``checkpoint``,
-            ``checkpoints``, ``move_checkpoint``, ``fail_checkpoint``, ``reset_checkpoint``,
-            ``apply_projection``, ``cursor``, ``take_cursor``, ``renew_cursor``, ``release_cursor``,
-            ``apply_projector``, ``find_consumers``,
-            and ``outbox_`` followed by ``look``, ``take``, ``remove``, ``move``, ``fail``,
-            ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the commands that verify
-            and repair the log, have names of their own.
+        operation: name of the operation. Of streams: ``append``, ``append_many``, ``load``,
+            ``head``, ``save_snapshot``, ``load_states``, ``save_state``, ``delete``. Of keys:
+            ``get_key``, ``create_key``, ``delete_key``. Of the log: ``sequence``, ``set_aside``,
+            ``position``, ``read_log``, ``read_markers``, ``streams``, ``list_categories``,
+            ``look_further``. Of consumers: ``checkpoint``, ``checkpoints``, ``move_checkpoint``,
+            ``fail_checkpoint``, ``reset_checkpoint``, ``apply_projection``, ``cursor``,
+            ``take_cursor``, ``renew_cursor``, ``release_cursor``, ``apply_projector``,
+            ``find_consumers``, and ``outbox_`` followed by ``look``, ``take``, ``remove``,
+            ``move``, ``fail``, ``release``, ``entries``, ``retry`` or ``reset``. Adapters, and the
+            commands that verify and repair the log, have names of their own.
         tenant_id: tenant of the operation.
-        stream_id: stream of the operation; None if it is about no single stream.
+        stream_id: stream of the operation; None if it is not about a single stream.
         requests: number of API calls.
-        attempts: number of HTTP attempts, the SDK's retries included; ``requests`` or more.
+        attempts: number of HTTP attempts, including the SDK's retries; ``requests`` or more.
         read_units: consumed read units that DynamoDB reports; None without
             ``DynamoConfig(report_capacity=True)``.
         write_units: consumed write units that DynamoDB reports; None as for ``read_units``.
@@ -53,7 +51,7 @@ class OperationReport:
 
 
 class Observer(Protocol):
-    """Gets a report after each operation, in the thread of the operation.
+    """A function that gets a report after each operation, in the thread of the operation.
 
     The library logs an error that the observer raises, and goes on. Example::
 

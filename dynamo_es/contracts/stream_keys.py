@@ -1,4 +1,4 @@
-"""Keys of streams and of tenants, and the limits of DynamoDB that every backend keeps."""
+"""Keys of streams and of tenants, and limits of DynamoDB that hold for every backend."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ MAX_SORT_KEY_BYTES: Final = 1024
 """DynamoDB's limit for a sort key."""
 
 MAX_NAMES_BYTES: Final = 32 * 1024
-"""Most bytes of a commit's stream name and event names: a page of the log repeats them."""
+"""Most bytes of a commit's stream name and event names, which a page of the log repeats."""
 
 SEPARATOR: Final = "#"
 EMPTY_CATEGORY: Final = "%"
-"""The empty category, as opposed to no category; no escaped text is a bare ``%``."""
+"""Stands for the category ``""``, which differs from None. `escape` never returns a bare ``%``."""
 
 
 def escape(text: str) -> str:
-    """Percent-encode ``#`` and ``%``, so that no two texts share a key."""
+    """Percent-encode ``#`` and ``%``, so that different parts never make the same key."""
     if "%" in text or SEPARATOR in text:
         return text.replace("%", "%25").replace(SEPARATOR, "%23")
     return text
@@ -49,7 +49,7 @@ def tenant_prefix(tenant_id: TenantId) -> str:
 
 
 def category_prefix(prefix: str, category: str | None) -> str:
-    """Return the part before the last ``#`` in the keys of a category's streams.
+    """Return the part of a stream's key before the last ``#``, the same for a whole category.
 
     Args:
         prefix: prefix of the tenant, from `tenant_prefix`.
@@ -80,11 +80,11 @@ def stream_key(prefix: str, stream_id: StreamId) -> str:
 
 
 def subjects_key(tenant_id: TenantId) -> str:
-    """Return the partition key of the keys of a tenant's data subjects: the tenant's prefix.
+    """Return the partition key under which the encryption keys of a tenant's subjects are stored.
 
-    ``acme`` has ``acme#``, the default tenant ``#``. The keys of a tenant's streams begin with the
-    same text. The ``#`` keeps the key from being empty, which DynamoDB refuses, and the escaping
-    keeps two tenants from sharing a key.
+    It is the tenant's prefix: ``acme#`` for the tenant ``acme``, ``#`` for the default tenant. The
+    keys of the tenant's streams begin with the same text. Because of the ``#``, the key is never
+    empty, which DynamoDB would refuse. Because of the escaping, two tenants never share a key.
 
     Raises:
         InvalidStreamIdError: the key is longer than 2,048 bytes, the limit of DynamoDB.
@@ -103,7 +103,8 @@ def consumer_key(name: str, tenant_id: TenantId | None) -> str:
 
     Args:
         name: name of the consumer.
-        tenant_id: tenant whose events it handles; None: all tenants, so without a prefix.
+        tenant_id: tenant whose events the consumer handles; None: all tenants. Then the key has no
+            prefix.
 
     Raises:
         InvalidConsumerError: the name cannot be part of a key, or the key is longer than 1,024
@@ -135,6 +136,6 @@ def check_names(stream_id: StreamId, events: Iterable[RawEvent]) -> None:
                 stream_id,
                 size,
                 MAX_NAMES_BYTES,
-                f"the name of the event {event.uuid} and the stream's own take {size:,} bytes; "
+                f"the names of event {event.uuid} and of the stream take {size:,} bytes; "
                 f"a commit carries {MAX_NAMES_BYTES:,} of names: use shorter ones.",
             )

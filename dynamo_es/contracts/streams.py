@@ -1,4 +1,4 @@
-"""Where a stream ends, and what one append stored in it."""
+"""The end of a stream, and its commits, without the events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StreamHead:
-    """Where a stream ends.
+    """The end of a stream.
 
     Attributes:
         length: number of events in the stream, 1 or more; also its version, if it has versions.
@@ -26,13 +26,13 @@ class StreamHead:
 
 @dataclass(frozen=True, slots=True)
 class StreamCommit:
-    """The events that one append has stored together.
+    """A commit of a stream, without its events.
 
     Attributes:
-        first: version of the first event, 1-based; without versions, its place in the stream.
-        last: the same of the last event.
-        appended_at: the latest ``created_at`` of the events, in UTC: a time by the clock of the
-            process that made them, a little before the append.
+        first: version of the first event, 1-based; in streams without versions, its place.
+        last: version of the last event, or its place.
+        appended_at: the latest ``created_at`` of the events, in UTC. It is a little before the
+            append, by the clock of the process that made the events.
     """
 
     first: int

@@ -1,4 +1,4 @@
-"""After an append: assigns its position, if this process does that, and calls the listener."""
+"""`Announcer`: after an append, assigns positions (inline sequencing) and calls listeners."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Announces the appends of a process; shared by the storages of all tenants.
+    """Announces the appends of a process. The storages of all tenants share it.
 
     Attributes:
         hooks: the listener, and the filter of the outbox.
-        sequencers: assign positions, one in each log; None: another process does.
+        sequencers: the inline sequencers, one for each log; None: another process sequences.
     """
 
     hooks: AppendHooks = field(default_factory=AppendHooks)
@@ -47,20 +47,20 @@ class Announcer:
         return self.sequencers is not None or bool(self.hooks.listener)
 
     def forget(self) -> None:
-        """Forget what the sequencer remembers of the log, because the tables are empty now."""
+        """Drop what the sequencers remember of the log, because the tables are empty now."""
         if self.sequencers is not None:
             self.sequencers.forget()
 
     def announce(self, tenant_id: TenantId, appends: Sequence[Append]) -> None:
-        """Assign positions and call the listener; the events stay stored if that fails."""
+        """Assign positions and call the listener. If that fails, the events are still stored."""
         keys: list[CommitKey | None] = [None] * len(appends)
         sequencer = None if self.sequencers is None else self.sequencers.of(tenant_id)
         if sequencer is not None:
             keys = sequencer.sequence(tenant_id, appends)
         for append, key in zip(appends, keys, strict=True):
-            self._tell(tenant_id, append, key, sequencer)
+            self._notify(tenant_id, append, key, sequencer)
 
-    def _tell(
+    def _notify(
         self,
         tenant_id: TenantId,
         append: Append,
@@ -86,24 +86,24 @@ def _position(
     first: int,
     sequencer: InlineSequencer | None,
 ) -> Position | None:
-    """Return the position of an append's first event, if the others follow it."""
+    """Return the position of an append's first event; None unless the others follow directly."""
     if sequencer is None or key is None:
         return None
     stream = append.stream
     found = sequencer.position_of(tenant_id, stream.id, key)
     if found is None:
         return None
-    for commit in append.commits[1:]:  # another sequencer may come in between
+    for commit in append.commits[1:]:  # another sequencer may put other commits in between
         place = key._replace(generation=commit.generation, first_version=commit.version)
         expected = found + commit.version - key.first_version
         if sequencer.position_of(tenant_id, stream.id, place) != expected:
             return None
-    # What was stored already may be in the middle of a commit.
+    # Events that were stored earlier may be in the middle of a commit.
     return found + first - key.first_version
 
 
 def _generation(append: Append, key: CommitKey | None) -> int:
-    """Return the generation of an append; 0 if it was stored before, unread."""
+    """Return the generation of an append; 0 if it was stored earlier and not read again."""
     if append.commits:
         return append.commits[0].generation
     return 0 if key is None else key.generation

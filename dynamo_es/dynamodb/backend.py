@@ -35,32 +35,32 @@ if TYPE_CHECKING:
 class DynamoBackend(Backend):
     """An event store on DynamoDB. Safe to share between threads.
 
-    A forked process can go on using the backend: it opens connections of its own, also with a
-    client that you gave. A fork copies the emulator of `local`: neither process sees the other's
+    A forked process can keep using the backend: it opens its own connections, even with a client
+    that you gave. A fork copies the emulator of `local`, so neither process sees the other's
     changes.
 
     Args:
-        config: tables, time-outs, retries.
+        config: the tables, time-outs and retries.
         client: a boto3 client for DynamoDB; None: the backend creates one at the first request,
             with the time-outs and retries of ``config``.
         observer: called with an `OperationReport` after each operation.
         clock: returns seconds since the epoch.
-        monotonic: returns seconds of a clock that never goes back.
+        monotonic: returns seconds of a monotonic clock.
         sleep: waits the given number of seconds.
-        registry: the event classes by name; None: all that are defined.
+        registry: the event classes by name; None: all classes that are defined.
         streams_client: a boto3 client for ``dynamodbstreams``; None: the backend creates one
             when `sequencer` needs it.
 
     Attributes:
-        clock: as given.
+        clock: the given clock.
 
     Raises:
         ConfigurationError: ``config`` is not a `DynamoConfig`.
         InputError: ``clock``, ``monotonic`` or ``sleep`` is not callable.
-        AsynchronousFunctionError: one of these or the observer is asynchronous.
+        AsynchronousFunctionError: one of them or the observer is asynchronous.
     """
 
-    # The asynchronous backend has its own.
+    # The asynchronous backend replaces these.
     _gateway_type: ClassVar[type[Gateway]] = Gateway
     _storage_type: ClassVar[type[DynamoStorage]] = DynamoStorage
     _typed_type: ClassVar[type[EventStoreAccess]] = EventStoreAccess
@@ -99,7 +99,7 @@ class DynamoBackend(Backend):
         self._forget = storage.forget
 
         def shared_log() -> LogAccess:
-            # Loaded when the log is first used: a process that only appends starts faster.
+            # Imported at the first use of the log: a process that only appends starts faster.
             from dynamo_es.dynamodb.log_access import log_access
 
             return log_access(config, gateway, storage.hooks, clock, monotonic, sleep)
@@ -152,9 +152,9 @@ class DynamoBackend(Backend):
 
         Args:
             observer: called with an `OperationReport` after each operation.
-            registry: the event classes by name; None: all that are defined.
+            registry: the event classes by name; None: all classes that are defined.
             sequencing: ``"inline"``: every append gets its positions at once. ``"stream"``: as on
-                AWS, an append is one request, and `sequencer` gives the positions.
+                AWS, an append is one request, and `sequencer` assigns the positions.
             log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each
                 tenant has its own.
 
@@ -190,9 +190,9 @@ class DynamoBackend(Backend):
         return backend
 
     def prepare(self) -> None:
-        """Make what sends the requests now, and not at the first one; nothing is sent.
+        """Create the client now instead of at the first request. It sends nothing.
 
-        A Lambda function that does so while its module is imported answers its first call faster.
+        A Lambda function that calls it while its module is imported answers its first call faster.
         """
         self.sender()
 
@@ -201,22 +201,22 @@ class DynamoBackend(Backend):
         """A boto3 client for your own requests, over the store's connections.
 
         The client checks the parameters of a call before it sends anything, as boto3 does by
-        default. If you gave the backend a client, you get that one.
+        default. If you gave the backend a client, this is that client.
         """
         return self._client.for_users()
 
     @property
     def streams_client(self) -> DynamoDBStreamsClient:
-        """A boto3 client for your own requests to the tables' streams; see `client`."""
+        """A boto3 client for your own requests to the table streams; otherwise like `client`."""
         return self._streams_client.for_users()
 
     @property
     def sequencer(self) -> StreamPoller:
-        """A worker that gives events their positions in the log, whichever process appended them.
+        """A worker that gives the events of all processes their positions in the log.
 
         The worker polls the events table's stream. ``with backend.sequencer.in_background():``
         runs it in a thread, ``.run_forever(stop)`` until ``stop`` is set, ``.run_once()`` until no
-        new events come. You do not need it if a Lambda function reads the stream, or with
+        new events arrive. You do not need it if a Lambda function reads the stream, or with
         ``sequencing="inline"``.
         """
         from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
@@ -237,20 +237,20 @@ class DynamoBackend(Backend):
             InvalidStreamIdError: the tenant id is not text.
         """
         scoped = super().in_tenant(tenant_id)
-        # Its own class; only this backend empties and closes the emulator.
+        # Only this backend may empty and close the emulator.
         scoped._close = scoped._empty = None  # noqa: SLF001
         return scoped
 
     def create_tables(self) -> None:
         """Create the tables of ``infra/event-store.yaml`` that do not exist, and wait for them.
 
-        Calling it again changes nothing. With ``log_scope="tenant"`` it reserves the log's table
-        for that, which a session of one tenant may not do.
+        Calling it again changes nothing. With ``log_scope="tenant"`` it also marks the log table as
+        one for logs of each tenant, which a session of one tenant may not do.
 
         Raises:
             ConfigurationError: a table with that name has another key, or its items expire by
                 another attribute.
-            LogScopeError: the log's table was written with another ``log_scope``.
+            LogScopeError: the log table was written with another ``log_scope``.
             ServiceError: AWS refused the request or did not answer.
         """
         from dynamo_es.dynamodb.tables.create import create_tables
@@ -266,7 +266,7 @@ class DynamoBackend(Backend):
             self._gateway.run("reserve", DEFAULT_TENANT, None, reserve(self.config.log_table))
 
     def clear(self) -> None:
-        """Delete all data of the emulator of `local`, and keep its tables: for the next test.
+        """Delete all data of the emulator of `local`, but keep its tables. Call it between tests.
 
         It takes less than a millisecond. Listeners and the choice of `with_outbox` stay. Make new
         workers (`sequencer`, projections) afterwards, because the old ones remember the old log.

@@ -1,4 +1,4 @@
-"""The part of `DynamoStorage` that boundaries need; the first call loads their algorithms."""
+"""The part of `DynamoStorage` for boundaries. The first call imports their algorithms."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class BoundaryAppends(StateStrategy):
-    """Conditional appends and reads on DynamoDB, for a storage that runs an algorithm's steps."""
+    """Conditional appends and reads on DynamoDB. A subclass runs the steps of the algorithms."""
 
     _config: DynamoConfig
     _heads: RememberedHeads
@@ -82,16 +82,17 @@ class BoundaryAppends(StateStrategy):
             if found is not None:
                 return found
             stream, after = self._stream(stream_id), lowest_of(parts)
-            # A saved state is of the end of a commit, and mostly there is a commit after it.
+            # A saved state is at the end of a commit, and mostly a commit follows it.
             lowest = int(after) + 1 if after else None
             steps = fetch_matching(stream, query_of(parts), after, lowest)
             return wanted_of(stream_id, parts, self._run("load", stream_id, steps))
         except BoundaryConflictError:
-            self._heads.states.forget(self._stream(stream_id).key)  # of an earlier generation
+            # The remembered states are of an earlier generation.
+            self._heads.states.forget(self._stream(stream_id).key)
             raise
 
     def _fetch_by_index(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching | None:
-        """Return the events of several parts; None: read the stream."""
+        """Return the events of several parts from the tag index; None: read the stream instead."""
         from dynamo_es.dynamodb.streams.boundaries.matching import is_remembered
 
         stream = self._stream(stream_id)
@@ -137,7 +138,7 @@ class BoundaryAppends(StateStrategy):
     def _remove_index(self, stream: Stream) -> None:
         """Delete the tag index of a boundary that was deleted."""
         if stream.id.category != BOUNDARY_CATEGORY and not self._config.tag_index:
-            return  # No other stream has an index, unless a program has asked for one.
+            return  # Other streams have no index, unless a program has asked for one.
         from dynamo_es.dynamodb.tag_index.items import IndexKeys
         from dynamo_es.dynamodb.tag_index.writing import remove_index
 

@@ -1,4 +1,4 @@
-"""`DynamoConfig`: tables, endpoint, time-outs and retries, given or from the environment."""
+"""`DynamoConfig`: tables, endpoint, time-outs and retries, from code or from the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_TABLES: Final[Mapping[str, str]] = {
     "log_table": "dynamo-es-log",
     "keys_table": "dynamo-es-keys",
 }
-"""Names of the tables where none is set: those of ``infra/event-store.yaml`` with its defaults."""
+"""Names of the tables if none is set: the defaults of ``infra/event-store.yaml``."""
 
 Compression: TypeAlias = Literal["units", "always"]
 """When to compress stored events; see `DynamoConfig.compression`."""
@@ -35,7 +35,7 @@ Sequencing: TypeAlias = Literal["stream", "inline"]
 """How appended events get their positions in the log; see `DynamoConfig.sequencing`."""
 
 Transport: TypeAlias = Literal["default", "botocore", "lean"]
-"""How requests travel; see `DynamoConfig.transport`."""
+"""What sends the requests; see `DynamoConfig.transport`."""
 
 Replication: TypeAlias = Literal["none", "replica", "strong"]
 """How the tables are replicated to other regions; see `DynamoConfig.replication`."""
@@ -72,55 +72,56 @@ class DynamoConfig:
         read_timeout: how long to wait for a reply, a timedelta or seconds.
         max_attempts: HTTP attempts per request, the first one included. The SDK retries
             throttling and transport failures.
-        max_pool_connections: connections that stay open. Set at least the number of threads that
-            use the backend (web frameworks often run 40). Each request beyond it opens a connection
-            and closes it again.
-        max_parallel: requests of one operation that run at once, where the operation has several
-            that do not depend on each other: the markers of a page of the log, batches of
-            appends. They run on threads, which all operations of a backend share. A sequencer
-            writes as many logs of tenants at once. 1: one after the other.
-        retry_deadline: how long an operation tries again while other writers are in its way, a
-            timedelta or seconds.
+        max_pool_connections: number of connections that stay open. Set it to at least the number
+            of threads that use the backend (web frameworks often run 40). Each request beyond it
+            opens a connection and closes it again.
+        max_parallel: the most requests of one operation that run at once, if they do not depend on
+            each other, such as the markers of a page of the log, or batches of appends. They run
+            on threads that all operations of a backend share. A sequencer also writes at most this
+            many logs of tenants at once. 1: one after the other.
+        retry_deadline: how long an operation tries again while other writers interfere, a timedelta
+            or seconds.
         remembered_heads: number of streams whose version the backend remembers between calls;
             0 turns it off.
-        report_capacity: ask DynamoDB for the consumed units, for the observer.
+        report_capacity: whether to ask DynamoDB for the consumed units, for the observer.
         kms_key_id: AWS KMS key that wraps the encryption keys of data subjects: its id, ARN,
             alias name or alias ARN. None: only the encryption of the table protects the keys.
-        max_uncompressed_bytes: most bytes of one append's events as JSON, before compression. A
-            larger stored commit is not read, so set the same limit in all programs.
+        max_uncompressed_bytes: the most bytes of one append's events as JSON, before compression.
+            A larger stored commit cannot be read, so set the same limit in all programs.
         sequencing: how events get their positions. ``"stream"``: a reader of the events table's
             stream (a Lambda function, `DynamoBackend.sequencer`) assigns them, so an append needs
             no extra requests. ``"inline"``: the process assigns them right after each append, with
             2 to 4 more requests; for small deployments, local work and tests.
         consistent_loads: whether `EventStore.load_stream`, `EventStore.iter_stream` and the loads
-            of a `Repository` see every append that was answered before, unless the call or the
-            repository says otherwise. False halves their read units: other processes' appends of
-            the last second may be missing, and a decision that misses one is refused when it is
-            saved. What this process appended is there if it remembers the stream.
+            of a `Repository` see every append that finished before, unless the call or the
+            repository says otherwise. False halves their read units. Then appends that other
+            processes made in the last second may be missing, and a decision that misses one is
+            refused when it is saved. This process's own appends are there if it remembers the
+            stream.
         compression: ``"units"``: compress the events of an append if that lowers its write units.
-            ``"always"``: whenever that makes the item smaller, which saves storage and transfer.
-            Programs with different settings can share tables.
-        transport: how requests travel. ``"default"``: boto3 finds credentials and endpoint and
+            ``"always"``: compress them whenever that makes the item smaller, which saves storage
+            and transfer. Programs with different settings can share tables.
+        transport: what sends the requests. ``"default"``: boto3 finds credentials and endpoint and
             retries, and requests use its kind of connections without the layers in between, for a
-            third less CPU time.
-            It steps back, so that boto3 does everything, where the client is yours, a proxy is
-            configured, or a tool that traces or mocks requests is there. ``"botocore"``: boto3
-            always does everything. ``"lean"``: of boto3, only its rules for retries are loaded, for
-            a faster start and less than half of the CPU time. It needs static credentials and a
-            region in the environment; without them, it does the same as ``"default"``.
+            third less CPU time. If you gave a client, a proxy is configured, or a tool traces or
+            mocks requests, boto3 does everything. ``"botocore"``: boto3 always does everything.
+            ``"lean"``: only boto3's rules for retries are loaded, for a faster start and less than
+            half of the CPU time. It needs static credentials and a region in the environment;
+            without them, it does the same as ``"default"``.
         log_scope: ``"table"``: one log holds the events of all tenants. ``"tenant"``: each tenant
-            has a log of its own, with its own positions; every key of it begins with the tenant,
-            so that an IAM policy can limit a session to one. All programs of a table need the same.
+            has its own log, with its own positions. Every key of such a log begins with the tenant,
+            so that an IAM policy can limit a session to one. All programs of a table must use the
+            same value.
         tag_index: whether a process uses the tag index of a boundary, which `Boundary.index`
             writes, to read events that it does not remember. Such a read takes 4 requests, however
             long the boundary is.
         replication: ``"none"``: the tables are in one region, or this is the only region of a
-            global table that writes. ``"replica"``: they are replicas of an eventually consistent
-            global table. Reads then wait up to ``retry_deadline`` for items that arrive later than
-            others, and raise `ReplicaLagError` after that; appends, deletions and all other writes
-            of events are refused. ``"strong"``: they are a global table with multi-Region strong
-            consistency, which takes appends in each region, but no transactions. An operation that
-            needs one is refused.
+            global table that writes. ``"replica"``: the tables are replicas of an eventually
+            consistent global table. Reads then wait up to ``retry_deadline`` for items that arrive
+            later than others, and raise `ReplicaLagError` after that; appends, deletions and all
+            other writes of events are refused. ``"strong"``: the tables belong to a global table
+            with multi-Region strong consistency, which takes appends in each region, but no
+            transactions. An operation that needs one is refused.
 
     Raises:
         ConfigurationError: a table without a name, or a value out of range.
@@ -197,13 +198,13 @@ class DynamoConfig:
             )
 
     def _check_replica(self) -> None:
-        """Refuse what a replica cannot do: give positions, and read by a tag index with holes."""
+        """Refuse settings that do not work in a replica: inline sequencing and the tag index."""
         if self.replication != "replica":
             return
         if self.sequencing == "inline":
             raise ConfigurationError(
                 'DynamoConfig.sequencing must be "stream" if replication is "replica": the region '
-                "that writes gives the positions."
+                "that writes assigns the positions."
             )
         if self.tag_index:
             raise ConfigurationError(
@@ -212,10 +213,10 @@ class DynamoConfig:
             )
 
     def refuse_in_replica(self, operation: str) -> None:
-        """Refuse an operation that writes events, positions or keys, where the tables are replicas.
+        """Refuse an operation that writes events, positions or keys if the tables are replicas.
 
         Raises:
-            ReplicaWriteError: they are.
+            ReplicaWriteError: the tables are replicas.
         """
         if self.replication == "replica":
             raise ReplicaWriteError(operation)
@@ -227,7 +228,7 @@ class DynamoConfig:
 
     @property
     def tables(self) -> tuple[str, str, str]:
-        """Names of the three tables."""
+        """Names of the three tables: events, log, keys."""
         return self.events_table, self.log_table, self.keys_table
 
     @classmethod
@@ -236,7 +237,7 @@ class DynamoConfig:
 
         Each field has a variable: ``DYNAMO_ES_`` and the field's name in capitals
         (``DYNAMO_ES_READ_TIMEOUT=5``). Durations are seconds. Write ``true`` or ``1``, ``false`` or
-        ``0`` for a switch. Set the names of all three tables, or of none: then they are
+        ``0`` for a switch. Set the names of all three tables, or of none. The defaults are
         ``dynamo-es-events``, ``dynamo-es-log`` and ``dynamo-es-keys``, as in
         ``infra/event-store.yaml``.
 
@@ -255,7 +256,7 @@ class DynamoConfig:
         if len(missing) == len(DEFAULT_TABLES):
             values.update(DEFAULT_TABLES)
         elif missing:
-            # A name of yours beside default names would mix the tables of two stores.
+            # Custom names beside default names would mix the tables of two stores.
             names = ", ".join(ENVIRONMENT_PREFIX + name.upper() for name in missing)
             raise ConfigurationError(
                 f"Set the environment variables {names}: name all three tables or none."

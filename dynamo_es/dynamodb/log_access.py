@@ -1,4 +1,4 @@
-"""Makes the parts of a backend's log on DynamoDB: the log or the logs, and what consumers keep."""
+"""Makes the log of a backend on DynamoDB, or the log of each tenant, and the state of consumers."""
 
 from __future__ import annotations
 
@@ -99,12 +99,12 @@ class _Parts:
         return self._gateway.run("logs", DEFAULT_TENANT, None, list_logs(self._logs.table))
 
     def _unsequenced(self) -> bool:
-        """Look in the log that this process wrote last; without one, only where no log exists."""
+        """Check the log that this process wrote last; without one, check only if no log exists."""
         own = self._hooks.last_commit
         if own is not None:
             return self._log_of(parse_stream_key(own.stream_key)[0]).unsequenced()
         try:
             return not self._tenants() and self._new(self._logs.shared).unsequenced()
         except EventStoreError:
-            _log.debug("Looking for events without a position failed", exc_info=True)
+            _log.debug("Could not look for events without a position", exc_info=True)
             return False

@@ -1,7 +1,7 @@
 """`DynamoStorage`: streams on DynamoDB. It checks arguments and runs each operation's algorithm.
 
-Rare algorithms, such as that of a deletion, are imported by the first call that needs them, so
-that a process starts in less time and memory.
+The first call that needs a rare algorithm, such as a deletion, imports it. So a process starts
+faster and takes less memory.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ if TYPE_CHECKING:
 
 
 class DynamoStorage(BoundaryAppends, StorageStrategy):
-    """Streams of one tenant on DynamoDB; made by `DynamoBackend`. Safe to share between threads.
+    """Streams of one tenant on DynamoDB. `DynamoBackend` makes it. Safe to share between threads.
 
     Args:
         config: names of the tables.
         gateway: sends the requests.
-        heads: the heads that this process remembers, of all tenants.
+        heads: the heads that this process remembers, for all tenants.
         clock: returns seconds since the epoch.
         tenant_id: tenant of the streams.
-        announcer: announces appends; None: a new one, as configured.
+        announcer: announces appends; None: a new one for the configuration.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     @property
     def hooks(self) -> AppendHooks:
-        """The outbox filter and the listener of appends; shared by the storages of all tenants."""
+        """The outbox filter and the listener of appends. The storages of all tenants share them."""
         return self._announcer.hooks
 
     def forget(self) -> None:
-        """Forget what this process remembers of all tenants, because the tables are empty now."""
+        """Drop what this process remembers of all tenants, because the tables are empty now."""
         self._heads.clear()
         self._announcer.forget()
 
@@ -134,7 +134,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         return (event for part in parts for event in pages.events_of(part))
 
     def head(self, stream_id: StreamId) -> StreamHead | None:
-        """Return where a stream ends; see `StorageStrategy.head`."""
+        """Return a stream's generation and newest version; see `StorageStrategy.head`."""
         newest = self._run("head", stream_id, newest_commit(self._stream(stream_id)))
         if newest is None:
             return None
@@ -220,9 +220,9 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         writes: Sequence[EnlistedWrite],
         unchanged: Sequence[StreamCheck] = (),
     ) -> list[StoredVersion | None]:
-        """Append to one stream or several unchecked; writes may go to the store's own tables.
+        """Append without checks to one stream or several. Writes may go to the store's tables.
 
-        Adapters of this package use it, because they keep records of their own in the log's table.
+        Adapters of this package use it, because they keep their own records in the log table.
         """
         self._config.refuse_in_replica("append")
         parts = [PartAppend.of(self._stream(a.stream_id), a.versioning, a.events) for a in appends]
@@ -244,7 +244,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
             check_enlisted(writes, self._config.tables)
 
     def _announce(self, stored: Sequence[Append]) -> None:
-        """Tell of appends whose events are stored."""
+        """Announce appends whose events are stored."""
         for part in stored:
             if part.commits:
                 last = part.commits[-1]
@@ -273,7 +273,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     @property
     def current_position(self) -> Position | None:
-        """The last position assigned; see `StorageStrategy.current_position`."""
+        """Return the last assigned position; see `StorageStrategy.current_position`."""
         from dynamo_es.dynamodb.log.logs import Logs
         from dynamo_es.dynamodb.log.sequencer import last_position
 

@@ -1,1 +1,1 @@
-"""Typed events: stores and loads objects of your pydantic classes, over any storage."""
+"""Typed events: stores and loads objects of your pydantic classes, in any storage."""

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 NO_VERSIONS: Final[Mapping[StreamId, Any]] = MappingProxyType({})
-"""The version of no stream."""
+"""The default: no stream has an expected version."""
 
 
 class Appends:
-    """Appends one tenant's typed events; see `EventStore`, which reads them too."""
+    """Appends one tenant's typed events. A part of `EventStore`, which reads them too."""
 
     _storage: StorageStrategy
     _serde: Serde
@@ -46,32 +46,34 @@ class Appends:
         transact_with: Sequence[EnlistedWrite] = (),
         group: bool = False,
     ) -> StoredVersion | None:
-        """Append events to a stream: all of them or none.
+        """Append events to a stream: all or none.
 
         Args:
             events: the events, in order; wrap one in `WrappedEvent` to choose its metadata.
             stream_id: the stream.
             expected_version: version that the stream must have; 0 (the default): it must not exist.
-                The result of an append or of `EventStore.version`, or ``ExplicitVersioning`` with a
-                generation, is also refused if the stream was deleted and created again since.
-                ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
+                With the result of an append or of `EventStore.version`, or with an
+                ``ExplicitVersioning`` that has a generation, the append is also refused if the
+                stream was deleted and created again since. ``ANY_VERSION``: append at the end.
+                ``NO_VERSIONING``: append to a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
-            group: whether appends of this process that wait for the same stream become one commit:
-                up to 25 appends a request. It needs ``ANY_VERSION``, and no ``transact_with``. An
-                append that meets no other is sent at once.
+            group: whether to put appends of this process that wait for the same stream into one
+                commit, up to 25 appends in a request. It needs ``ANY_VERSION``, and no
+                ``transact_with``. If no other append is on its way, this one is sent at once.
 
         Returns:
-            The version of the last event, with its generation. None: no events, or no versions.
+            The version of the last event, with its generation. None if there are no events, or the
+            stream has no versions.
 
         Raises:
             ConcurrentStreamWriteError: the stream has another version. Nothing was written.
-            InvalidEventError: an event that would load with other values or types.
-            EventDefinitionError: a class whose events another process could not load.
+            InvalidEventError: an event would load with other values or types.
+            EventDefinitionError: another process could not load events of this class.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
                 With ``ANY_VERSION`` or ``NO_VERSIONING``, first look for them in the stream.
             ContentionError: with ``group``, the appends before it took more than ten seconds.
-            InputError: ``group`` with an expected version or with ``transact_with``.
+            InputError: ``group`` comes with an expected version or with ``transact_with``.
 
         Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
         """
@@ -92,11 +94,11 @@ class Appends:
         stream_id: StreamId,
         expected_version: int | Versioning = 0,
     ) -> AppendCost:
-        """Return what `append` would be charged for these events, without a request.
+        """Return what `append` would cost for these events, without a request.
 
-        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Arguments and
-        errors are those of `append`. Encrypted fields count with the size of their ciphertext. In
-        memory nothing is charged: the result counts the events, and its units are 0.
+        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Arguments and errors
+        are those of `append`. Encrypted fields count with the size of their ciphertext. In memory,
+        nothing is charged: the result has the number of events, and 0 units.
         """
         raws = self._serde.for_estimates().serialize_all(wrap_all(events), stream_id)
         return self._storage.append_cost(stream_id, versioning_of(expected_version), raws)
@@ -107,16 +109,16 @@ class Appends:
         *,
         expected_version: int | Versioning | Mapping[StreamId, int | Versioning] = 0,
     ) -> dict[StreamId, StoredVersion | None]:
-        """Append to many streams, each on its own, in few requests: for imports and fan-out.
+        """Append to many streams, each on its own, in few requests, such as for an import.
 
         ``append_many({ann: [Opened()], bob: [Opened()]})``. Each stream gets all its events or
-        none, as with `append`, but some streams may fail while others succeed. For all streams or
-        none, see `append_all`.
+        none, but some streams may fail while others succeed. To append to all streams or none, use
+        `append_all`.
 
         Args:
             streams: the events of each stream, in order.
             expected_version: version that each stream must have, as in `append`; or a mapping with
-                the version of each stream, where a stream without an entry must not exist.
+                the version of each stream. A stream without an entry must not exist.
 
         Returns:
             The new version of each stream, as `append` returns it.
@@ -125,7 +127,7 @@ class Appends:
             AppendsFailedError: an append failed; its ``errors`` has the error of each stream, its
                 ``stored`` the new versions of the others. To try again, append the failed events
                 again, in the same `WrappedEvent` objects.
-            InputError: a wrong argument; nothing was written.
+            InputError: an argument is wrong; nothing was written.
 
         Other errors: those of the events themselves, as in `append`; then nothing was written. Cost
         on DynamoDB: see `StorageStrategy.insert_many`.
@@ -142,18 +144,18 @@ class Appends:
         unchanged: Mapping[StreamId, int | ExplicitVersioning] = NO_VERSIONS,
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> dict[StreamId, StoredVersion]:
-        """Append to several streams in one write: to all of them or to none.
+        """Append to several streams in one write: to all or to none.
 
-        ``append_all({ann: [Sent(5)], bob: [Got(5)]}, expected={ann: 7, bob: 3},
-        unchanged={rules: 2})``. What you decided from several streams is stored only if none of
-        them has changed since you read them.
+        ``append_all({ann: [Sent(5)], bob: [Got(5)]}, expected={ann: 7, bob: 3}, unchanged={rules:
+        2})``. A decision that you based on several streams is stored only if none of them has
+        changed since you read it.
 
         Args:
             streams: the events of each stream, in order; one event or more.
             expected: version that each stream must have, as in `append`; a stream without an entry
                 must not exist. `ANY_VERSION` is refused: you could not repeat the call safely.
-            unchanged: versions of streams that the call does not write to, as in ``expected``. Each
-                must have its version at the moment of the write; 0: it must not exist.
+            unchanged: version that each of these other streams must have when the call writes; 0:
+                the stream must not exist. The call does not write to them.
             transact_with: writes to your own tables, as in `append`. Streams, checks and writes are
                 at most 100 together.
 
@@ -161,11 +163,12 @@ class Appends:
             The new version of each stream in ``streams``.
 
         Raises:
-            AppendAllConflictError: streams have changed; its ``conflicts`` has the errors of one of
-                them or more, with the events that were faster. Nothing was written. A call with
-                one stream and nothing in ``unchanged`` raises `ConcurrentStreamWriteError`, as
-                `append` does.
-            InputError: a wrong argument, such as a stream in both mappings, or ``unchanged`` alone.
+            AppendAllConflictError: one or more streams have changed. Its ``conflicts`` has the
+                error of at least one of them, with the events of the faster writer. Nothing was
+                written. A call with one stream and nothing in ``unchanged`` raises
+                `ConcurrentStreamWriteError` instead, as `append` does.
+            InputError: an argument is wrong, such as a stream in both mappings, or ``unchanged``
+                without ``streams``.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 
         Other errors, and the cost: see `StorageStrategy.insert_all`.
@@ -186,7 +189,7 @@ class Appends:
         name: str,
         expected: int | Versioning | Mapping[StreamId, int | Versioning],
     ) -> list[StreamAppend]:
-        """Return the append to each stream; ``name`` is the caller's argument with the versions."""
+        """Return the append for each stream; ``name`` is the parameter with the versions."""
         check_kind("streams", streams, Mapping)
         versions = _versions(streams, name, expected)
         appends = []
@@ -200,7 +203,7 @@ class Appends:
 def _check_grouped(
     group: object, versioning: Versioning, transact_with: Sequence[EnlistedWrite]
 ) -> None:
-    """Raise `InputError` unless an append may be one of a group."""
+    """Raise `InputError` unless an append may join a group."""
     check_kind("group", group, bool)
     if versioning is not ANY_VERSION:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Compares an event with the event that would be loaded: values and types, at every depth."""
+"""Compares an event with the one that would be loaded: values and types, at every depth."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SECRETS: Final = (SecretStr, SecretBytes, Secret)
-"""Types whose values are asterisks in JSON."""
+"""Types whose values pydantic writes to JSON as asterisks."""
 
 _PLAIN: Final[frozenset[type]] = frozenset({str, int, bool, NoneType, bytes, date, timedelta, UUID})
-"""Types whose equal values are the same in every respect."""
+"""Types for which ``==`` is enough: equal values do not differ in any other way."""
 
 _MISSING: Final = object()
 _CHANGED: Final = (
@@ -62,14 +62,15 @@ class Difference:
 
     Attributes:
         reason: the problem and what to do, without any value.
-        steps: path to the part, innermost first: field names and indexes, no keys of dicts.
+        steps: path to the part, innermost step first: field names and indexes, but no keys of
+            dicts, which are values.
     """
 
     reason: str
     steps: list[str] = field(default_factory=list)
 
     def below(self, step: str) -> Difference:
-        """Return this difference, one step further inside."""
+        """Return this difference with one more outer step of the path."""
         self.steps.append(step)
         return self
 
@@ -81,9 +82,9 @@ class Difference:
 def find_difference(given: BaseModel, loaded: BaseModel) -> Difference | None:
     """Return the first difference between two models; None if they are the same.
 
-    Stricter than ``==``, it compares types too: 1, 1.0 and True differ; so do a list and a tuple, a
-    model and its base class, 0.0 and -0.0. Two nan are the same. Of a time zone, only the offset
-    counts.
+    It is stricter than ``==``, because it compares types too: 1, 1.0 and True differ, and so do a
+    list and a tuple, a model and its base class, 0.0 and -0.0. Two nan are the same. Time zones are
+    the same if their offsets are.
 
     Args:
         given: the event to be stored.
@@ -95,7 +96,7 @@ def find_difference(given: BaseModel, loaded: BaseModel) -> Difference | None:
     for name, value in own.items():
         other = others.get(name, _MISSING)
         kind = type(value)
-        # Most fields are plain: compared here, without a call.
+        # Most fields are plain. Comparing them here saves a call for each.
         if kind is type(other) and kind in _PLAIN and value == other:
             continue
         if found := _compare_field(type(given), name, value, other):

@@ -1,4 +1,4 @@
-"""Checks the definition of an event class before its first event is stored."""
+"""Checks the definition of an event class before the first of its events is stored."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def check_definition(event: type[Event]) -> None:
     """Raise if another process could not load the events of a class.
 
     Raises:
-        DuplicatedEvent: the class has the name or the aliases of its base class.
-        EventDefinitionError: any other problem; the message says what to do.
+        DuplicatedEvent: the class inherits the name or the aliases of its base class.
+        EventDefinitionError: there is another problem; the message says what to do.
     """
     try:
         event.model_rebuild()
@@ -53,7 +53,7 @@ def check_definition(event: type[Event]) -> None:
 
 
 def own_names(event: type[Event]) -> tuple[str, ...]:
-    """Return the name and the aliases that a class itself defines, valid or not.
+    """Return the name and the aliases that a class itself defines, even invalid ones.
 
     An inherited name belongs to the base class.
     """
@@ -123,7 +123,7 @@ def _check_aliases(event: type[Event]) -> None:
 
 
 def _unfit_fields(schema: Any, field: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the fields that could not load what they store, at any depth of a pydantic schema."""
+    """Yield each field whose stored value could not be loaded, at any depth, and the reason."""
     if isinstance(schema, Mapping):
         reason = _unfit(schema)
         if reason is not None:

@@ -1,4 +1,4 @@
-"""`Event` and `Snapshot`, the base classes of an application's events."""
+"""`Event` and `Snapshot`, the base classes for the events of your application."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Event(BaseModel, extra="forbid"):
                 return {"amount_cents": data["amount"] * 100}
 
     Attributes:
-        __event_name__: the name that events are stored under. The default is the module and the
-            qualified name of the class, which change when you move the class: set a name.
-        __event_aliases__: earlier names of the class, which stored events still have.
+        __event_name__: the stored name of the events. The default is the module and the qualified
+            name of the class. That changes when you move the class, so set a name.
+        __event_aliases__: earlier names of the class. Events stored under them load into the class.
         __schema_version__: number of the current schema, from 1. Raise it when the fields change,
             and add an `upcaster` from the version before.
     """
@@ -43,12 +43,12 @@ class Event(BaseModel, extra="forbid"):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        tagged_fields(cls)  # refuses wrong marks where the class is defined
+        tagged_fields(cls)  # raises for wrong marks where the class is defined
         Definitions.number += 1
 
 
 class Definitions:
-    """Counts the event classes of this process, so that the registry notices a new one.
+    """Counts the event classes of this process, so that the registry notices new classes.
 
     Attributes:
         number: number of classes defined so far.
@@ -60,11 +60,11 @@ class Definitions:
 class Snapshot(Event):
     """Base class of snapshots: the state of a stream at a version.
 
-    A stored snapshot with another schema version than its class is ignored, never upcast: the
-    events can make it again.
+    A stored snapshot whose schema version is not that of its class is ignored and never upcast,
+    because the state can be made from the events again.
     """
 
 
 def event_name(event: type[Event]) -> str:
-    """Return the name that a class's events are stored under."""
+    """Return the stored name of a class's events."""
     return getattr(event, "__event_name__", "") or f"{event.__module__}.{event.__qualname__}"

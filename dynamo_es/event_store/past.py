@@ -1,8 +1,8 @@
-"""Which events a stream had at a version or at a time. The past is cut between commits.
+"""Finds the version that a stream had at a time. A past version is always the end of a commit.
 
-The time of a commit is the latest time among its events, by the clock of the process that made
-them. Times of a stream's commits ascend, unless clocks differ: then a commit that seems to be
-earlier than the one before may be counted in or left out with it.
+The time of a commit is the latest ``created_at`` of its events, by the clock of the process that
+made them. The times of a stream's commits ascend, unless clocks differ. A commit that seems to be
+earlier than the one before it may then be included or left out together with it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class PastVersion(NamedTuple):
     """A version that a stream has, or had.
 
     Attributes:
-        version: the version; without versions, the number of events. 0: no event.
-        generation: generation of the stream; 0: there is no stream.
+        version: the version; in a stream without versions, the number of events. 0: no events.
+        generation: generation of the stream; 0: the stream does not exist.
     """
 
     version: int
@@ -33,18 +33,18 @@ class PastVersion(NamedTuple):
 
 
 def version_as_of(storage: StorageStrategy, stream_id: StreamId, moment: datetime) -> PastVersion:
-    """Return the version of the last commit that was appended at a moment or before.
+    """Return the version that a stream had at a moment, after all commits up to then, inclusive.
 
     Args:
-        storage: holds the stream.
+        storage: storage of the stream.
         stream_id: the stream.
-        moment: with a time zone.
+        moment: a datetime with a time zone.
 
     Raises:
-        InputError: not a datetime, or one without a time zone.
+        InputError: the moment is not a datetime, or has no time zone.
         StreamGapError: the stream was deleted in the meantime.
 
-    Cost: 2 requests, and 1 for each halving of the stream's commits: 12 for a thousand.
+    Cost: 2 requests, and 1 for each step of a binary search: 12 in all for a thousand commits.
     """
     microseconds_of("as_of", moment)
     head = storage.head(stream_id)
@@ -62,10 +62,11 @@ def version_as_of(storage: StorageStrategy, stream_id: StreamId, moment: datetim
 
 
 def version_at(storage: StorageStrategy, stream_id: StreamId, version: int) -> PastVersion:
-    """Return a version that the stream has had, which must be the end of a commit; 0 is one.
+    """Check that a stream had a version at the end of a commit, or 0, and return it.
 
     Raises:
-        InputError: not an integer of 0 or more, after the end of the stream, or inside a commit.
+        InputError: the version is not an integer of 0 or more, is after the end of the stream, or
+            is inside a commit.
         StreamGapError: the stream was deleted in the meantime.
 
     Cost: 2 requests.

@@ -1,4 +1,4 @@
-"""Makes JSON of events and contexts, and proves that it loads as the same event or context."""
+"""Turns events and contexts into JSON, and proves that the JSON loads as the same object."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.wrapped import Context
 
 Describe: TypeAlias = Callable[[ValidationError, "type[Event]"], str]
-"""Describes the validation errors of a class, without values."""
+"""Describes a validation error of a class, without values."""
 
 
 class Proved(NamedTuple):
     """The JSON of an event or a context, or the problem with it.
 
-    A value and not an error: an error that quotes a value must not be chained to the raised one.
+    It is a value, not an exception, so that no exception that quotes values is chained to the one
+        that is raised.
 
     Attributes:
-        data: the JSON, if it can be made.
-        problem: why the JSON would not load as the same; names the field, but no value.
+        data: the JSON; empty if it cannot be made.
+        problem: reason why the JSON would not load as the same object; it names the field, but no
+            value. None: no problem.
     """
 
     data: Json
@@ -37,12 +39,12 @@ class Proved(NamedTuple):
 
 
 def prove_event(kind: EventKind, event: Event, describe: Describe) -> Proved:
-    """Return the JSON of an event; it holds secrets in clear in the fields to be encrypted.
+    """Return the JSON of an event. Fields that will be encrypted hold their secrets in clear.
 
     Args:
         kind: the kind of the event.
         event: the event; it may have been changed, or built without validation.
-        describe: describes validation errors.
+        describe: describes a validation error.
     """
     text, data, problem = _dump(kind.serializer, event)
     if problem is not None:
@@ -61,7 +63,7 @@ def prove_context(context: Context, load: Callable[[Json], Context]) -> Proved:
 
     Args:
         context: the context.
-        load: makes a context from JSON.
+        load: turns JSON into a context.
     """
     _, stored, problem = _dump(context.__pydantic_serializer__, context)
     if problem is not None:
@@ -91,7 +93,7 @@ def _problem(kind: EventKind, event: Event, text: bytes, describe: Describe) -> 
 
 
 def _dump(serializer: Any, model: BaseModel) -> tuple[bytes, Json, str | None]:
-    """Return the JSON of a model as text and as data, or the problem with it."""
+    """Return the JSON of a model as text and as data, and the problem with it or None."""
     try:
         text = serializer.to_json(model, by_alias=True, round_trip=True, warnings=False)
         return text, from_json(text), None

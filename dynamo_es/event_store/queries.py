@@ -1,4 +1,4 @@
-"""Queries that name event classes, as the storage needs them: with names."""
+"""Turns queries that name event classes into queries with stored names."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def resolved(query: Query, registry: EventRegistry) -> Query:
-    """Return a query with the names that its types stand for.
+    """Return a query that has stored names in place of event classes.
 
-    A class stands for its name, its aliases and its subclasses, and `Event` itself for every type,
-    also for those whose classes this process does not have. The name or an alias of a class stands
-    for its other names too: it is the same type. Another name stands for itself.
+    A class stands for its name, its aliases and those of its subclasses. `Event` stands for every
+    type, even types that have no class in this process. The name or an alias of a class stands for
+    all its names. Any other name stands for itself.
 
     Raises:
-        EventDefinitionError: a class that is not an event class, or has no events.
+        EventDefinitionError: a class is not an event class, or can have no events.
         DuplicatedEvent: several classes have the name.
     """
     return Query.of_items(

@@ -1,4 +1,4 @@
-"""`StreamReader`: loads and iterates typed events, the reading half of an event store."""
+"""`StreamReader`: the part of `EventStore` that loads and iterates typed events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class StreamReader:
-    """Reads one tenant's typed events; see `EventStore`, which appends them too."""
+    """Reads one tenant's typed events. A part of `EventStore`, which appends them too."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class StreamReader:
 
     @property
     def groups(self) -> Groups:
-        """Where grouped appends of this process wait for each other."""
+        """The queues in which grouped appends of this process wait for each other."""
         return self._groups
 
     @property
     def tenant_id(self) -> TenantId:
-        """The tenant whose streams these are."""
+        """The tenant of the streams."""
         return self._tenant_id
 
     @overload
@@ -93,38 +93,38 @@ class StreamReader:
     ) -> list[WrappedEvent[Any]]:
         """Return the events of a stream, in the order of their versions.
 
-        ``load_stream(ann, events=(Opened, Deposited))`` refuses events of other classes, and a
-        type checker knows the classes of the rest.
+        ``load_stream(ann, events=(Opened, Deposited))`` refuses events of other classes, and type
+        checkers know the classes of the result.
 
         Args:
             stream_id: the stream.
-            start: first version, inclusive, 1-based. None: the newest snapshot and the events
-                after it; without one, from the first event.
-            stop: version to stop before, exclusive. None: to the end.
+            start: first version, inclusive, 1-based. None: the newest snapshot and the events after
+                it; all events if there is no snapshot.
+            stop: version to stop before, exclusive. None: read to the end.
             events: the class of the events, a tuple of classes, or a union. None: any class.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
-            consistent: whether the result has every append that was answered before the call.
-                False: other processes' appends of the last second may be missing, at half the
-                read units. None: as configured (``DynamoConfig.consistent_loads``).
-            as_of: in place of ``stop``: leave out commits that were appended later; a moment with a
-                time zone. The time of a commit is the latest ``created_at`` of its events. Such
-                a load is consistent.
+            keep_unknown: whether to return an `UnknownEvent` for an event whose name no class has.
+            consistent: whether the result includes every append that succeeded before the call.
+                False: the load costs half, but other processes' appends of the last second may be
+                missing. None: as configured (``DynamoConfig.consistent_loads``).
+            as_of: a datetime with a time zone, in place of ``stop``: leave out commits that were
+                appended later. The time of a commit is the latest ``created_at`` of its events.
+                Such a load is consistent.
 
         Returns:
-            The events; ``[]`` for a stream that does not exist. A snapshot is passed over if its
-            class is gone or has another schema version now.
+            The events; ``[]`` if the stream does not exist. If the class of the snapshot is gone or
+            has another schema version, you get all events instead.
 
         Raises:
             UnknownEventError: no class has the name of an event.
-            UnreadableEventError: an event does not fit its class, is not of a class in
-                ``events``, or an upcaster failed.
-            EventDefinitionError: ``events`` has something that is not an event class.
+            UnreadableEventError: an event does not fit its class, its class is not in ``events``,
+                or an upcaster failed.
+            EventDefinitionError: an entry of ``events`` is not an event class.
             InputError: ``as_of`` has no time zone, or is given with ``stop``.
             StreamGapError: with ``as_of``, also if the stream was deleted in the meantime.
 
         Other errors and the cost: see `StorageStrategy.fetch_events` and, for encrypted fields,
-        `Encryption.decrypt`. A snapshot that is passed over costs one more load.
-        ``as_of`` costs 2 requests more, and 1 for each halving of the stream's commits.
+        `Encryption.decrypt`. A snapshot that cannot be used costs one more load. ``as_of`` costs 2
+        requests more, and 1 for each step of a binary search among the commits.
         """
         classes = None if events is None else classes_of(events)
         consistent = self.is_consistent(consistent)
@@ -176,18 +176,18 @@ class StreamReader:
         keep_unknown: bool = False,
         consistent: bool | None = None,
     ) -> Iterator[WrappedEvent[Any]]:
-        """Yield the events of a stream one by one, however long it is.
+        """Yield the events of a stream one by one, from a stream of any length.
 
         ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event. Memory
-        holds two pages: while you work on one, a thread reads the next. You get the stream as the
-        first request finds it, which is sent when you ask for the first event; later appends are
-        left out. You can stop at any time.
+        holds two pages: while you work on one, a thread reads the next. The first request is sent
+        when you ask for the first event; appends after that request are left out. You can stop at
+        any time.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based. None: the newest snapshot and the events
                 after it, as in `load_stream`.
-            stop: version to stop before, exclusive. None: to the end.
+            stop: version to stop before, exclusive. None: read to the end.
             newest_first: begin with the last event of the range; it needs a ``start``.
             page_size: commits to read at a time, 1 or more; a page has at most 1 MB.
             events: as in `load_stream`.
@@ -195,11 +195,11 @@ class StreamReader:
             consistent: as in `load_stream`.
 
         Raises:
-            StreamGapError: the stream was deleted while you were reading it. You have got its
-                events up to there, and never those of a later generation.
-            InputError: a page size that is not an integer of 1 or more; at the call.
+            StreamGapError: the stream was deleted while you were reading it. You got its events up
+                to there, and none of a later generation.
+            InputError: the page size is not an integer of 1 or more. Raised by the call itself.
 
-        Other errors are those of `load_stream`, each in the place of its event. For the cost see
+        Other errors are those of `load_stream`, each raised when its event comes. For the cost see
         `StorageStrategy.iter_events`.
         """
         check_stream(stream_id)
@@ -217,7 +217,7 @@ class StreamReader:
     def _without_outdated(
         self, raws: Iterator[RawEvent], whole: Iterator[RawEvent]
     ) -> Iterator[RawEvent]:
-        """Yield the whole stream instead if the snapshot is one that its class refuses."""
+        """Yield the whole stream instead if its snapshot cannot be used."""
         first = next(raws, None)
         if first is None:
             return
@@ -241,7 +241,7 @@ class StreamReader:
             yield wrapped
 
     def is_consistent(self, asked: bool | None) -> bool:  # noqa: FBT001 - None: the default
-        """Return whether a read must be consistent that asked for it, or left it to the default."""
+        """Return whether a read must be consistent; ``asked`` is the caller's argument."""
         if asked is not None and type(asked) is not bool:
             raise InputError(f"consistent must be True, False or None, not {shown(asked)}.")
         return self._consistent if asked is None else asked
@@ -254,7 +254,7 @@ class StreamReader:
         *,
         consistent: bool = True,
     ) -> list[RawEvent]:
-        """Return the events of `load_stream` in their stored form; `read` makes objects of them."""
+        """Return the events of `load_stream` in their stored form, for `read`."""
         options = {} if consistent else {"consistent": False}
         raws = self._storage.fetch_events(stream_id, start, stop, **options)
         if start is None and raws and self._serde.is_outdated_snapshot(raws[0]):
@@ -266,7 +266,7 @@ class StreamReader:
         return version_as_of(self._storage, stream_id, moment)
 
     def version_at(self, stream_id: StreamId, version: int) -> PastVersion:
-        """Return a version that a stream has had, for `load_past`."""
+        """Check that a stream had a version, and return it for `load_past`."""
         return version_at(self._storage, stream_id, version)
 
     def load_past(
@@ -299,13 +299,13 @@ class StreamReader:
         *,
         keep_unknown: bool = False,
     ) -> list[tuple[UUID, WrappedEvent[Any] | None]]:
-        """Return a range of a stream, with objects for the events of some names only.
+        """Return a range of a stream, with objects only for events that have one of some names.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based.
             stop: version to stop before, exclusive.
-            names: names of the events to make objects of; None: all. The others need no class.
+            names: names of the events to return as objects; None: all. Other events need no class.
             keep_unknown: as in `load_stream`.
 
         Returns:
@@ -321,12 +321,12 @@ class StreamReader:
         ]
 
     def generation_of(self, stream_id: StreamId) -> int | None:
-        """Return the present generation of a stream; None: it has no events. Cost: 1 request."""
+        """Return the present generation of a stream; None if it has no events. Cost: 1 request."""
         head = self._storage.head(stream_id)
         return None if head is None else head.generation
 
     def read(self, raws: Iterable[RawEvent]) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects, such as ``ConcurrentStreamWriteError.winning``.
+        """Return stored events, such as ``ConcurrentStreamWriteError.winning``, as objects.
 
         Each call makes new objects. Errors are those of `load_stream`.
         """

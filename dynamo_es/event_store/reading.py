@@ -1,4 +1,4 @@
-"""The classes that a reader expects of the events of a stream."""
+"""The event classes that the caller of a load expects."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=Event)
 
 Expected: TypeAlias = type[E] | tuple[type[E], ...]
-"""A class of events, or several: ``Deposited``, ``(Opened, Deposited)``."""
+"""One event class or several: ``Deposited``, ``(Opened, Deposited)``."""
 
 
 def classes_of(events: UnionType | Expected[Any]) -> tuple[type[Event], ...]:
-    """Return the event classes that a caller expects.
+    """Return the event classes that a caller expects, as a tuple.
 
     Raises:
-        EventDefinitionError: no class, or something that is not an event class.
+        EventDefinitionError: there is no class, or an entry is not an event class.
     """
     if isinstance(events, UnionType):
         events = get_args(events)
@@ -43,7 +43,7 @@ def classes_of(events: UnionType | Expected[Any]) -> tuple[type[Event], ...]:
 def check_classes(
     found: Iterable[WrappedEvent[Any]], classes: tuple[type[Event], ...], stream_id: StreamId
 ) -> None:
-    """Raise `UnreadableEventError` if an event is not of one of the classes or a subclass."""
+    """Raise `UnreadableEventError` unless each event is an instance of one of the classes."""
     for wrapped in found:
         if not isinstance(wrapped.event, classes):
             event, kind = wrapped.event, type(wrapped.event)
@@ -53,6 +53,6 @@ def check_classes(
                 stream_id,
                 wrapped.version,
                 name,
-                f"its class is {kind.__qualname__}, and the caller expects {expected}. Add the "
-                "class to events; start=1 leaves the snapshot out.",
+                f"its class is {kind.__qualname__}, but events has only {expected}. Add the class "
+                "to events. If it is the snapshot, start=1 leaves it out.",
             )

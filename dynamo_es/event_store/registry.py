@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.upcasting import Upcaster
 
 _MOST_UNKNOWN: Final = 1_000
-"""Names without a class that a registry remembers: the search looks at every class."""
+"""Most names without a class that a registry remembers, to save the search of all classes."""
 
 _T = TypeVar("_T", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """An event class, with the parts that the store needs.
+    """An event class, with the data about it that the store needs.
 
     Attributes:
         event_class: the class.
-        name: the name that its events are stored under.
-        schema_version: its schema version.
-        upcasters: the step from each lower version, by the version that it takes.
+        name: stored name of its events.
+        schema_version: schema version of the class.
+        upcasters: the upcaster from each lower schema version, by that version.
         validator: pydantic's validator of the class.
         serializer: pydantic's serializer of the class.
         tags: the fields that are marked `Tag`.
@@ -51,7 +51,7 @@ class EventKind:
 
     @property
     def is_snapshot(self) -> bool:
-        """Whether it is a class of snapshots."""
+        """Whether the class is a `Snapshot` class."""
         return issubclass(self.event_class, Snapshot)
 
     @classmethod
@@ -59,8 +59,8 @@ class EventKind:
         """Return the kind of an event class.
 
         Raises:
-            EventDefinitionError: the class's events cannot be stored or loaded.
-            DuplicatedEvent: the class has the name or the aliases of its base class.
+            EventDefinitionError: events of the class could not be stored or loaded.
+            DuplicatedEvent: the class inherits the name or the aliases of its base class.
         """
         if not isinstance(event, type) or not issubclass(event, Event):
             raise EventDefinitionError(
@@ -96,13 +96,13 @@ class EventRegistry:
         self._by_type: dict[type[Event], EventKind] = {}
         self._by_name: dict[str, EventKind] = {}
         self._checked_at: dict[type[Event], int] = {}
-        self._unknown: dict[str, int] = {}  # the number of definitions when it was looked for
+        self._unknown: dict[str, int] = {}  # `Definitions.number` at the time of the search
 
     def add(self, event: type[_T]) -> type[_T]:
         """Add a class now, to check its definition early. Works as a decorator.
 
         Raises:
-            DuplicatedEvent: the class was added before, or another class has its name or an alias.
+            DuplicatedEvent: the class was added before, or another class has its name or alias.
             EventDefinitionError: the class's events cannot be stored or loaded.
         """
         if isinstance(event, type) and event in self._by_type:
@@ -122,7 +122,7 @@ class EventRegistry:
         return kind.event_class
 
     def name_for_type(self, event: type[Event]) -> str:
-        """Return the name that a class's events are stored under.
+        """Return the stored name of a class's events.
 
         Raises:
             DuplicatedEvent: another class has the same name.
@@ -133,14 +133,14 @@ class EventRegistry:
     def names_of(self, event: type[Event]) -> frozenset[str]:
         """Return the names and aliases of a class and of its subclasses.
 
-        Subclasses that are defined later are missing.
+        Subclasses that are defined later are not included.
 
         Args:
-            event: the class. `Event` itself and a generic class have no events of their own.
+            event: the class. `Event` and generic classes contribute no name of their own.
 
         Raises:
             DuplicatedEvent: another class has the name of this one.
-            EventDefinitionError: not an event class, or one whose events cannot be stored.
+            EventDefinitionError: it is not an event class, or its events could not be stored.
         """
         if not (isinstance(event, type) and issubclass(event, Event)):
             raise EventDefinitionError(
@@ -161,7 +161,7 @@ class EventRegistry:
         return frozenset(name for event in classes_in(events) for name in self.names_of(event))
 
     def kind_of(self, event: type[Event]) -> EventKind:
-        """Return the kind of a class; raises what `name_for_type` does."""
+        """Return the kind of a class. Errors are those of `name_for_type`."""
         kind = self._by_type.get(event) if isinstance(event, type) else None
         if kind is None:
             return self._register(event)
@@ -173,7 +173,7 @@ class EventRegistry:
         """Return the kind of the class with this name or alias; None if no class has it.
 
         Raises:
-            DuplicatedEvent: several classes have it.
+            DuplicatedEvent: several classes have the name.
             EventDefinitionError: the class's events cannot be stored or loaded.
         """
         if isinstance(name, str) and (known := self._by_name.get(name)):
@@ -208,7 +208,7 @@ class EventRegistry:
         return kind
 
     def _refuse_rivals(self, event: type[Event]) -> None:
-        """Raise `DuplicatedEvent` if another class, used or not, has a name of this class."""
+        """Raise `DuplicatedEvent` if another class, used or not, has a name of this one."""
         number = Definitions.number
         if _rivals(event):
             # A class that a function defined stays after the call, until it is collected.
@@ -232,10 +232,10 @@ def _rivals(event: type[Event]) -> list[tuple[type[Event], str]]:
 
 
 def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-    """Return chosen event classes as a tuple.
+    """Return the event classes that a caller selects, as a tuple.
 
     Raises:
-        InvalidSubscriptionError: not a list of classes, or an empty list.
+        InvalidSubscriptionError: it is not a list of classes, or the list is empty.
     """
     if isinstance(events, type | str) or not isinstance(events, Iterable):
         raise InvalidSubscriptionError(
@@ -250,7 +250,7 @@ def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
 
 
 def _classes_named(name: str) -> list[type[Event]]:
-    """Return the classes with this name or alias; of classes defined in one place, the last."""
+    """Return the classes with a name or alias. A class that was defined again counts once."""
     found: dict[str, type[Event]] = {}
     for event in _defined(Event):
         if name in own_names(event):
@@ -259,7 +259,7 @@ def _classes_named(name: str) -> list[type[Event]]:
 
 
 def defined_classes() -> list[type[Event]]:
-    """Return all event classes that are defined; of those defined in one place, the last."""
+    """Return all event classes of this process. A class that was defined again counts once."""
     return list({_place(event): event for event in _defined(Event)}.values())
 
 

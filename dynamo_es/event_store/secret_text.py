@@ -1,4 +1,4 @@
-"""Puts secrets (pydantic's SecretStr and the like) into the JSON of fields to be encrypted."""
+"""Puts secrets, such as pydantic's SecretStr, into the JSON of fields that will be encrypted."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def reveal_secrets(event: Event, data: Json) -> Json | None:
-    """Return an event's JSON with secrets in place of asterisks, in encrypted fields only.
+    """Return an event's JSON in which encrypted fields have their secrets in place of asterisks.
 
     Args:
         event: the event.
-        data: its JSON from pydantic; not changed.
+        data: JSON of the event, from pydantic; it does not change.
 
     Returns:
-        The JSON; None if no secret was found in an encrypted field.
+        The JSON; None if no encrypted field has a secret.
     """
     try:
         plan = encrypted_fields(type(event))
@@ -93,7 +93,7 @@ class _Walk:
                 round_trip=True,
             )
         except ValueError:
-            # Keep the asterisks: the comparison refuses them.
+            # Keep the asterisks, so that `find_difference` refuses the event.
             return data
         self.found = True
         return text

@@ -1,4 +1,4 @@
-"""`Serde`, which turns typed events into their stored form and back."""
+"""`Serde`: turns typed events into their stored form and back."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from dynamo_es.values import RecordedRaw, StreamId
 
 SCHEMA: Final = "$schema"
-"""Key in a stored context; its value is the event's schema version, left out for 1."""
+"""Key in a stored context with the event's schema version; left out for version 1."""
 ENCRYPTED: Final = "$encrypted"
-"""Key in a stored context; its value says which fields are encrypted, and for which subject."""
+"""Key in a stored context with the notes that say which fields are encrypted, and for whom."""
 
 
 class Serde:
@@ -60,7 +60,7 @@ class Serde:
         self.encryption = encryption
 
     def for_estimates(self) -> Serde:
-        """Return a serde that writes events of the same size without a request for a key."""
+        """Return a serde that makes stored forms of the same size, but never requests a key."""
         return Serde(self.registry, self.encryption.with_throwaway_keys())
 
     def serialize(self, wrapped: WrappedEvent[Any], stream_id: StreamId) -> RawEvent:
@@ -72,13 +72,13 @@ class Serde:
     ) -> list[RawEvent]:
         """Return the stored form of events, in the present schema of their classes.
 
-        Checks that every event loads again before it encrypts any, because encrypting may make a
-        key.
+        It first checks that every event would load as the same, and only then encrypts: to encrypt
+        may store a new key.
 
         Raises:
-            InvalidEventError: an event that would load with other values or types; the message
-                names the event and the field.
-            EventDefinitionError: a class whose events cannot be stored or loaded.
+            InvalidEventError: an event would load with other values or types; the message names the
+                event and the field.
+            EventDefinitionError: events of a class could not be stored or loaded.
             EventStoreError: an error of `Encryption.encrypt`.
         """
         proved = [(wrapped, *self._proved(wrapped, stream_id)) for wrapped in events]
@@ -145,8 +145,8 @@ class Serde:
 
         Args:
             raws: the events.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`; its
-                encrypted fields stay encrypted.
+            keep_unknown: whether to return an `UnknownEvent` for an event whose name no class has;
+                its encrypted fields stay encrypted.
 
         Raises:
             UnknownEventError: no class has the name of an event.
@@ -179,7 +179,7 @@ class Serde:
                     )
                 event = _load(kind, raw, data)
             elif keep_unknown:
-                # Only its class could say which fields are secret: leave them encrypted.
+                # Its fields stay encrypted, because only its class could say which ones are secret.
                 event = UnknownEvent(raw.name, raw.data)
             else:
                 raise UnknownEventError(raw.stream_id, raw.version, raw.name)
@@ -207,10 +207,10 @@ class Serde:
         )
 
     def is_outdated_snapshot(self, raw: RawEvent) -> bool:
-        """Return whether the first loaded event is a snapshot that its class refuses."""
+        """Return whether a stored event may be a snapshot that its class cannot load any more."""
         kind = self.registry.kind_named(raw.name)
         if kind is None:
-            # No class: an event or a snapshot. At version 1, only a second read shows which.
+            # Without a class, this is an event or a snapshot, and only a second read shows which.
             return raw.version is not None
         return kind.is_snapshot and _schema_version(raw) != kind.schema_version
 
@@ -240,7 +240,7 @@ class Serde:
 
 
 def _no_event(given: object) -> str:
-    """Say what was given in the place of an event, without a value of it."""
+    """Return a message about an object that was given in place of an event, without its value."""
     if given is None:
         return "None is not an event: give an event, or leave it out."
     if isinstance(given, type):
@@ -263,7 +263,7 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
     if stored != kind.schema_version:
         data = upcast(raw, data, stored, kind.schema_version, kind.upcasters)
     try:
-        # As JSON: only then does pydantic turn text into dates and bytes.
+        # From JSON text, because only then pydantic turns text into dates and bytes.
         event: Event = kind.validator.validate_json(to_json(data))
     except ValidationError as error:
         refused = redacted(error, describe_validation_error(error, kind.event_class))
@@ -271,7 +271,7 @@ def _load(kind: EventKind, raw: RawEvent, data: Json) -> Event:
         refused = redacted(error)
     else:
         return event
-    # Outside of the handlers, so that the error that quotes the event is not chained.
+    # After the handlers, so that the error that quotes the event is not chained.
     raise UnreadableEventError(
         raw.stream_id,
         raw.version,

@@ -1,4 +1,4 @@
-"""`EventStore`: appends and loads typed events; applications use this store."""
+"""`EventStore`: the store of typed events that applications use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 
 
 class EventStore(Appends, StreamReader):
-    """Appends and loads one tenant's typed events. A backend makes it; threads can share it.
+    """Appends and loads one tenant's typed events. Get it from a backend; threads can share it.
 
     Args:
         storage: the storage of the events.
         serde: turns events into JSON and back.
         tenant_id: the tenant of the streams.
-        consistent: whether loads see every append that was answered before, unless a call says
-            otherwise.
-        groups: where calls of this process wait for each other; None: a new place.
+        consistent: whether loads are consistent, unless a call says otherwise.
+        groups: the queues in which grouped calls of this process wait; None: new queues.
     """
 
     def version(self, stream_id: StreamId) -> StoredVersion | None:
-        """Return the version of a stream, 0 if it does not exist; None without versions.
+        """Return the version of a stream: 0 if it does not exist, None if it has no versions.
 
         Cost on DynamoDB: 1 request, however long the stream is; see `StorageStrategy.head`.
         """
@@ -39,7 +38,7 @@ class EventStore(Appends, StreamReader):
         return StoredVersion(head.length, head.generation) if head.versioned else None
 
     def exists(self, stream_id: StreamId) -> bool:
-        """Return whether a stream has any event, at the cost of `version`."""
+        """Return whether a stream has events. It costs as much as `version`."""
         check_stream(stream_id)
         return self._storage.head(stream_id) is not None
 
@@ -50,18 +49,18 @@ class EventStore(Appends, StreamReader):
         *,
         notes: dict[str, Any] | None = None,
     ) -> None:
-        """Save the snapshot of a stream at a version; an older one never replaces a newer one.
+        """Save a snapshot of a stream at a version. An older one never replaces a newer one.
 
         Args:
             stream_id: the stream.
-            snapshot: an event, usually a `Snapshot`, wrapped with the stream's version that it
-                stands for and, if known, the generation. A snapshot of an earlier generation is
-                dropped.
+            snapshot: an event, usually a `Snapshot`, wrapped with the version of the stream that it
+                is the state of and, if known, the generation. A snapshot of an earlier generation
+                is dropped.
             notes: the library's own entries for the stored context; their names begin with ``$``.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
-            InvalidEventError: a snapshot without a version, or that would load with other values.
+            InvalidEventError: the snapshot has no version, or would load with other values.
 
         Other errors and the cost: see `StorageStrategy.save_snapshot`.
         """
@@ -72,13 +71,13 @@ class EventStore(Appends, StreamReader):
         self._storage.save_snapshot(raw)
 
     def is_snapshot(self, raw: RawEvent) -> bool:
-        """Return whether a stored event is of a `Snapshot` class."""
+        """Return whether the class of a stored event is a `Snapshot` class."""
         check_kind("raw", raw, RawEvent)
         kind = self._serde.registry.kind_named(raw.name)
         return kind is not None and kind.is_snapshot
 
     def delete_stream(self, stream_id: StreamId) -> None:
-        """Delete a stream with its snapshot; for errors see `StorageStrategy.delete_stream`."""
+        """Delete a stream and its snapshot. Errors, cost: see `StorageStrategy.delete_stream`."""
         self._storage.delete_stream(stream_id)
 
     @property

@@ -1,4 +1,4 @@
-"""The tags of typed events: fields marked ``Annotated[str, Tag("course")]``."""
+"""Finds the tags of typed events: values of fields marked ``Annotated[str, Tag("course")]``."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def tagged_fields(event: type[BaseModel]) -> tuple[TaggedField, ...]:
     """Return the marked fields of a class, in order.
 
     Raises:
-        EventDefinitionError: a mark that cannot work: with a value, on an encrypted field, inside
-            of a field's type, or on an attribute that is no field; or a field that its base class
-            marks, declared again without the mark.
+        EventDefinitionError: a mark has a value, is on an encrypted field, is inside a field's
+            type, or is on an attribute that is no field; or the class declares a marked field of
+            its base class again without the mark.
     """
     found: list[tuple[str, Any]] = [
         (field, mark)
@@ -67,7 +67,8 @@ def tags_of_event(event: BaseModel, fields: tuple[TaggedField, ...]) -> list[str
     None makes no tag; a list, tuple or set makes one for each of its values.
 
     Raises:
-        InputError: a value that no tag can have; the message names the field, but no value.
+        InputError: a tag cannot have the value of a field; the message names the field, but no
+            value.
     """
     tags: set[str] = set()
     for field, name in fields:
@@ -110,7 +111,7 @@ def _refuse_marks_of_pydantic(event: type[BaseModel]) -> None:
 
 
 def _refuse_lost_marks(event: type[BaseModel], found: Sequence[tuple[str, Any]]) -> None:
-    """Raise if queries for the base class and a tag would miss the events of this class."""
+    """Raise if queries for the base class and one of its tags would miss events of this class."""
     for base in event.__mro__[1:]:
         for field, info in getattr(base, "model_fields", {}).items():
             for mark in info.metadata:
@@ -128,10 +129,10 @@ def _refuse_marks_beside_fields(event: type[BaseModel]) -> None:
     for base in event.__mro__:
         try:
             annotations = get_annotations(base)
-        except NameError:  # a name of type checkers only
+        except NameError:  # an annotation has a name that only type checkers import
             continue
         for name, annotation in annotations.items():
-            # Not evaluated: it may be text with names of type checkers only.
+            # Searched as text: it may contain names that only type checkers import.
             if name in beside and _MARK.search(str(annotation)):
                 raise EventDefinitionError(
                     f"{event.__qualname__}: {name} is marked Tag, but is a class variable or a "
@@ -140,7 +141,7 @@ def _refuse_marks_beside_fields(event: type[BaseModel]) -> None:
 
 
 def _is_encrypted(event: type[BaseModel], field: str) -> bool:
-    # Loaded for classes with tags only.
+    # Imported late, because only classes with tags need it.
     from dynamo_es.event_store.encryption.annotations import Holds, search
     from dynamo_es.event_store.encryption.marks import Encrypted
 

@@ -1,4 +1,4 @@
-"""Upcasters: turn stored data of an earlier schema version into data of the present one."""
+"""Upcasters: functions that turn stored data of one schema version into the next."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ _FROM_VERSION: Final = "__upcasts_from__"
 
 
 def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
-    """Mark a static method of an event class as the step from one schema version to the next.
+    """Mark a static method of an event class as the upcaster from a schema version to the next.
 
     The method takes stored JSON of that version, which it may change, and returns JSON of the next
-    version. The steps are chained up to ``__schema_version__``. `Event` shows an example.
+    version. Upcasters are called one after the other up to ``__schema_version__``. For an example
+    see `Event`.
 
     Args:
         from_version: schema version that the method takes, 1 or more.
@@ -40,7 +41,7 @@ def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
         function = step.__func__ if isinstance(step, staticmethod) else step
         refuse_asynchronous(function, "An upcaster")
         setattr(function, _FROM_VERSION, from_version)
-        # pydantic leaves static methods alone.
+        # Static, because pydantic leaves static methods as they are.
         marked: Any = staticmethod(function)
         return marked  # type: ignore[no-any-return]
 
@@ -48,7 +49,7 @@ def upcaster(*, from_version: int) -> Callable[[Upcaster], Upcaster]:
 
 
 def upcasters_of(event: type[Event]) -> dict[int, Upcaster]:
-    """Return the upcasters of a class and its bases, by the version that they take."""
+    """Return the upcasters of a class and its bases, by the schema version that they take."""
     steps: dict[int, Upcaster] = {}
     for base in reversed(event.__mro__):
         for member in vars(base).values():
@@ -63,7 +64,7 @@ def checked_upcasters(event: type[Event], version: int) -> dict[int, Upcaster]:
     """Return the upcasters of a class, one for each version below its schema version.
 
     Raises:
-        EventDefinitionError: an upcaster is missing, or is of no such version.
+        EventDefinitionError: an upcaster is missing, or one takes a version that is too high.
     """
     steps = upcasters_of(event)
     if missing := sorted(set(range(1, version)) - steps.keys()):
@@ -87,14 +88,14 @@ def upcast(
 
     Args:
         raw: the stored event, for messages.
-        data: its data, decrypted; does not change.
+        data: data of the event, decrypted; it does not change.
         stored: schema version of the data.
         present: schema version of the class.
-        upcasters: the step from each lower version, by the version that it takes.
+        upcasters: the upcaster from each lower schema version, by that version.
 
     Raises:
         NewerSchemaError: the class here is older than the data.
-        UnreadableEventError: an upcaster failed, or returned something else than a dict.
+        UnreadableEventError: an upcaster failed, or did not return a dict.
     """
     if stored > present:
         raise NewerSchemaError(raw.stream_id, raw.version, raw.name, stored=stored, known=present)

@@ -1,4 +1,4 @@
-"""Describes pydantic errors: the place and the expectation, never the value."""
+"""Describes pydantic's errors: the field and what it expects, but never the value."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _BOUNDS: Final = {
     "string_too_long": ("max_length",),
     "string_pattern_mismatch": ("pattern",),
 }
-"""Error types whose texts quote constraints of the class, and the names of these constraints."""
+"""Error types whose texts quote only constraints of the class, with those constraints' names."""
 
 
 def describe_validation_error(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the fields of a validation error, with the kind of error of each.
+    """Return the fields that failed validation, with the reason for each.
 
-    pydantic's own texts quote values, and texts of an application's validators may. A key of a dict
-    is a value too: a path shows it as ``…``.
+    pydantic's own texts quote values, and those of your validators may. A key of a dict is a value
+    too, so a path shows it as ``…``.
 
     Args:
         error: the error of the model's validator.
@@ -48,13 +48,13 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel]) ->
 
 
 def _may_show(step: int | str, index: int, kind: str, names: frozenset[str]) -> bool:
-    # An unknown key at the top is the name of a field of another release.
+    # An unknown key at the top is probably the name of a field in another release.
     return isinstance(step, int) or step in names or (index == 0 and kind == _UNEXPECTED)
 
 
 def _reason(found: Mapping[str, Any]) -> str:
     kind = found["type"]
-    if kind not in get_args(ErrorType):  # an application may put the value into it
+    if kind not in get_args(ErrorType):  # a validator's own error type may quote the value
         return "its validator refuses the value"
     bounds = {name: found["ctx"][name] for name in _BOUNDS.get(kind, ())}
     try:

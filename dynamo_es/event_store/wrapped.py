@@ -1,4 +1,4 @@
-"""Events with their metadata, as you append, load and read them from the log."""
+"""Events with their metadata, from a stream and from the log."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _Id: TypeAlias = Annotated[str | None, BeforeValidator(_as_text)]
 
 
 class Context(BaseModel):
-    """Metadata of an event: two well-known ids, and fields of your own.
+    """Metadata of an event: two ids, and fields of your own.
 
     ``Context(correlation_id=request_id, user="ann")``. Field names that begin with ``$`` are
-    reserved for the library. The two ids are text, such as a trace id of AWS X-Ray; a UUID becomes
-    its text.
+    reserved for the library. The two ids are text, such as a trace id of AWS X-Ray; a UUID is
+    turned into text.
 
     Attributes:
         correlation_id: id that related events share, such as the id of the first request.
@@ -62,9 +62,9 @@ _IDS: Final = ("correlation_id", "causation_id")
 
 
 def context_of(stored: dict[str, Any]) -> Context:
-    """Return a stored context without the fields that are the library's own.
+    """Return a stored context without the library's own fields.
 
-    Other writers may store ids of any type: an id that is not text becomes its JSON text.
+    Other programs may have stored ids of any type; an id that is not text is turned into JSON text.
     """
     if not stored:
         return EMPTY_CONTEXT
@@ -80,10 +80,10 @@ def copy_of(event: Event) -> Event:
     """Return a deep copy of an event.
 
     Raises:
-        EventDefinitionError: the event holds something that cannot be copied.
+        EventDefinitionError: a value in the event cannot be copied.
     """
     if not isinstance(event, Event):
-        return event  # refused when it is appended
+        return event  # not an event: the append refuses it
     try:
         return event.model_copy(deep=True)
     except Exception as error:  # noqa: BLE001 - a field's own __deepcopy__ may raise anything
@@ -96,11 +96,11 @@ def copy_of(event: Event) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
-    """A stored event for which no class is defined here, with its stored data.
+    """A stored event that has no class in this process, with its stored data.
 
     Attributes:
-        name: the name that it is stored under.
-        data: its JSON.
+        name: stored name of the event.
+        data: stored data of the event, JSON.
     """
 
     name: str
@@ -108,7 +108,7 @@ class UnknownEvent:
 
 
 def now() -> datetime:
-    """Return the time that a new event gets, in UTC. The testing kit's frozen clock replaces it."""
+    """Return the time for a new event, in UTC. The testing kit's frozen clock replaces it."""
     return datetime.now(UTC)
 
 
@@ -123,13 +123,12 @@ class WrappedEvent(Generic[TEvent]):
 
     Attributes:
         event: the event.
-        version: place in the stream, 1-based. None in streams without versions, and before the
-            append, which numbers the event.
+        version: place in the stream, 1-based. None in a stream without versions, and before the
+            append, which sets it.
         uuid: id of the event; appending it again at the same version succeeds and writes nothing.
         created_at: when the event was made; the default is the present time, UTC.
         context: ids and fields of your own.
-        generation: generation of the stream that the event was loaded from; None before the
-            append. Equality ignores it.
+        generation: generation of the stream, 1 or more; None before the append. ``==`` ignores it.
     """
 
     event: TEvent
@@ -151,7 +150,7 @@ class WrappedEvent(Generic[TEvent]):
         return WrappedEvent(event, version, context=given)
 
     def get_context(self, context_type: type[TContext]) -> TContext:
-        """Return the context as an object of a model of your own.
+        """Return the context as an object of your own model.
 
         Raises:
             InputError: the argument is not a pydantic model class.
@@ -166,24 +165,24 @@ class WrappedEvent(Generic[TEvent]):
 
 
 def wrap_all(events: Iterable[Event | WrappedEvent[Any]]) -> list[WrappedEvent[Any]]:
-    """Return all events wrapped; a bare one gets a new id and the present time."""
+    """Wrap the events that are not wrapped; each gets a new id and the present time."""
     return [event if isinstance(event, WrappedEvent) else WrappedEvent(event) for event in events]
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event and its place in the log.
+    """An event with its place in the log.
 
     Attributes:
         wrapped_event: the event with its metadata.
-        stream_id: its stream.
+        stream_id: stream of the event.
         position: place in the log of all streams and tenants, 1-based; 0: unknown, because the
             event comes from the events table's stream.
-        tenant_id: its tenant.
-        generation: generation of the stream that the event belongs to. A stream that was deleted
-            and created again has a higher one.
-        replayed: whether another version of the projection handles the event, or did: hold back
-            side effects, such as mail. See `Backend.projection`.
+        tenant_id: tenant of the event.
+        generation: generation of the stream, 1 or more; 0: unknown. A stream that was deleted and
+            created again has a higher one.
+        replayed: whether another version of the projection handles the event too, or has handled
+            it. Then leave out side effects, such as mail. See `Backend.projection`.
     """
 
     wrapped_event: WrappedEvent[Any]
@@ -194,7 +193,7 @@ class Recorded:
     replayed: bool = False
 
 
-# As in `values.new_records`: made without the frozen constructors, which set each field by a call.
+# Faster than the frozen constructors, as `values.new_records` explains.
 
 
 class _NewWrappedEvent(Generic[TEvent]):
@@ -240,7 +239,7 @@ class _NewRecorded:
 
 
 new_wrapped_event: Final = cast("type[WrappedEvent[Any]]", _NewWrappedEvent)
-"""Makes a `WrappedEvent` from all its fields, in order, in a quarter of the time."""
+"""Makes a `WrappedEvent` from all its fields, in order, in a quarter of the constructor's time."""
 
 new_recorded: Final = cast("type[Recorded]", _NewRecorded)
-"""Makes a `Recorded` from all its fields, in order, in a third of the time."""
+"""Makes a `Recorded` from all its fields, in order, in a third of the constructor's time."""

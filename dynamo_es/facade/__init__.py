@@ -1,1 +1,1 @@
-"""The interface that all backends share: streams, typed events, and the log's consumers."""
+"""The interface that all backends share: streams, typed events, the log and its consumers."""

@@ -1,7 +1,7 @@
-"""The logs of all tenants as one, where each tenant has a log of its own.
+"""The logs of all tenants as one, if each tenant has its own log.
 
 A position is a place in one tenant's log. So consumers of all tenants have a position in each log,
-and what is about a single position asks for a tenant.
+and methods that need a single position raise `TenantRequiredError`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class AllLogs(LogStrategy):
 
     @property
     def last_position(self) -> Position | None:
-        """Each log has one of its own.
+        """Raises `TenantRequiredError`, because each log has its own last position.
 
         Raises:
             TenantRequiredError: always.
@@ -69,7 +69,7 @@ class AllLogs(LogStrategy):
         raise TenantRequiredError("The last position of the log")
 
     def position_at(self, moment: datetime) -> Position:  # noqa: ARG002 - of no log in particular
-        """Each log has positions of its own.
+        """Raises `TenantRequiredError`, because each log has its own positions.
 
         Raises:
             TenantRequiredError: always.
@@ -80,14 +80,14 @@ class AllLogs(LogStrategy):
         """Return a reader of the events of all logs, or of the selected tenant's.
 
         Args:
-            after: 0 for the beginning of each log, or a position for each tenant; the logs of other
-                tenants are read from their beginning. With a tenant selected, a position in its
-                log.
-            selection: the events to read.
+            after: 0 for the beginning of each log, or a position for each tenant, exclusive; the
+                logs of other tenants are read from the beginning. If the selection has a tenant, a
+                position in that tenant's log.
+            selection: selects the events to read.
 
         Raises:
-            TenantRequiredError: a position above 0 without a tenant.
-            InvalidPositionError: negative, or after the end of a log.
+            TenantRequiredError: the position is above 0, but the selection has no tenant.
+            InvalidPositionError: a position is negative, or after the end of its log.
         """
         check_kind("selection", selection, Selection, InvalidSubscriptionError)
         if selection.tenant_id is not None:
@@ -103,11 +103,11 @@ class AllLogs(LogStrategy):
         return self._one(tenant_id)
 
     def unsequenced(self) -> bool:
-        """Whether events have no position yet; see `LogStrategy.unsequenced`."""
+        """Check whether events have no position yet; see `LogStrategy.unsequenced`."""
         return self._unsequenced()
 
     def tenants(self) -> Iterator[TenantId]:
-        """Yield the tenants that have a log. Cost: 1 request for each 20,000 or so."""
+        """Yield the tenants that have a log. Cost: 1 request for about 20,000 tenants."""
         return iter(self._tenants())
 
     def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
@@ -120,11 +120,11 @@ class AllLogs(LogStrategy):
 
 
 def checked_start(after: Start) -> dict[TenantId, Position]:
-    """Return where to begin in each log.
+    """Return the position to begin after for each tenant that has one.
 
     Raises:
-        TenantRequiredError: a position above 0 for all logs.
-        InvalidPositionError: a position that is not an integer of 0 or more.
+        TenantRequiredError: there is one position above 0 for all logs.
+        InvalidPositionError: a position is not an integer of 0 or more.
     """
     if not isinstance(after, Mapping):
         check_position(after)
@@ -138,9 +138,10 @@ def checked_start(after: Start) -> dict[TenantId, Position]:
 
 
 class ReaderOfAll(LogReader):
-    """Reads all logs, one after the other, each in the order of its positions.
+    """Reads all logs in turn, each in the order of its positions.
 
-    It takes a piece of each log in turn, and looks into the registry before each turn.
+    It reads a few events of each log before it goes on to the next, and looks for new tenants in
+    the registry before each turn.
 
     Args:
         one: returns the log of a tenant.
@@ -149,7 +150,7 @@ class ReaderOfAll(LogReader):
         selection: selects the events to return.
 
     Raises:
-        InvalidPositionError: a position after the end of its log.
+        InvalidPositionError: a position is after the end of its log.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class ReaderOfAll(LogReader):
 
     @property
     def position(self) -> Position:
-        """Each log has one of its own; see `positions`.
+        """Raises `TenantRequiredError`, because each log has its own position; see `positions`.
 
         Raises:
             TenantRequiredError: always.
@@ -179,18 +180,18 @@ class ReaderOfAll(LogReader):
 
     @property
     def positions(self) -> dict[TenantId, Position]:
-        """The position up to which the reader has returned every selected event, by tenant."""
+        """For each tenant, the position up to which all selected events were returned."""
         return {tenant_id: one.position for tenant_id, one in self._readers.items()}
 
     @property
     def passed_over(self) -> int:
-        """See `LogReader.passed_over`."""
+        """Number of unreadable commits that were passed over in all logs."""
         return sum(one.passed_over for one in self._readers.values())
 
     def read(self) -> list[RecordedRaw]:
-        """Return the next events of one log; an empty list means the end of all logs.
+        """Return the next events of one log. An empty list means the end of all logs.
 
-        If the log of a tenant cannot be read, the next call goes on with the next one.
+        If the log of a tenant cannot be read, the next call goes on with the next log.
         """
         around = False
         while True:
@@ -215,7 +216,7 @@ class ReaderOfAll(LogReader):
         return piece._replace(ended=not self._left)
 
     def _look(self) -> None:
-        """Go through all logs again, and through those that are new."""
+        """Begin a new turn through all logs, including new ones."""
         self._left.extend(dict.fromkeys([*self._readers, *self._tenants()]))
 
     def _open(self, tenant_id: TenantId) -> LogReader:
@@ -228,10 +229,12 @@ class ReaderOfAll(LogReader):
 
 
 class AllCheckpoints(CheckpointStrategy):
-    """The checkpoints of the consumers of all logs. A consumer has one in each log.
+    """The checkpoints of consumers of all logs. Such a consumer has one in each log.
+
+    Methods for a single checkpoint raise `TenantRequiredError`.
 
     Args:
-        one: the checkpoints of any tenant.
+        one: checkpoints that can be scoped for any tenant.
         tenants: returns the tenants that have a log.
     """
 
@@ -240,35 +243,35 @@ class AllCheckpoints(CheckpointStrategy):
         self._tenants = tenants
 
     def position(self, name: str) -> Position | None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def move(self, name: str, position: Position) -> Position:  # noqa: ARG002 - refused
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def fail(self, name: str, position: Position, failure: NewFailure) -> None:  # noqa: ARG002
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def reset(self, name: str, position: Position) -> None:  # noqa: ARG002 - refused
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def look(self, name: str) -> CheckpointState:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def take(self, name: str, *_: object) -> CheckpointState | None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def renew(self, name: str, *_: object) -> Saved:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def save(self, name: str, *_: object) -> Saved:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def new_writes(self) -> WriteBatch:
@@ -276,23 +279,23 @@ class AllCheckpoints(CheckpointStrategy):
         return self._any.new_writes()
 
     def apply(self, name: str, *_: object) -> Saved:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def release(self, name: str, *_: object) -> None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def ask(self, name: str, *_: object) -> bool:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def pause(self, name: str) -> None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def resume(self, name: str) -> None:
-        """A consumer has one in each log: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because a consumer has a checkpoint in each log."""
         _refuse(f"The checkpoint of {name}")
 
     def of_version(self, version: int | None) -> AllCheckpoints:
@@ -300,7 +303,7 @@ class AllCheckpoints(CheckpointStrategy):
         return type(self)(self._any.of_version(version), self._tenants)
 
     def live(self, name: str) -> LiveVersion | None:
-        """Return the live version in all logs; see `CheckpointStrategy.live`."""
+        """Return the live version, which is the same in all logs; see `CheckpointStrategy.live`."""
         return self._any.live(name)
 
     def promote(self, name: str, version: int, expected: int | None) -> bool:

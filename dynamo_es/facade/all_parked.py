@@ -1,4 +1,4 @@
-"""The parked streams of all tenants, where each tenant has a log of its own."""
+"""The parked streams of all tenants, if each tenant has its own log."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class AllParked(ParkedStrategy):
-    """What consumers of all logs have parked. An entry is kept with its stream's tenant.
+    """The streams that consumers of all logs have parked. Each entry is kept with its tenant.
 
     Args:
-        one: what the consumers of any tenant have parked.
+        one: parked streams that can be scoped for any tenant.
         tenants: returns the tenants that have a log.
     """
 
@@ -38,7 +38,7 @@ class AllParked(ParkedStrategy):
         self._of(key).park(key, failure)
 
     def pass_over(self, key: ParkedKey, first: Place, last: Place) -> bool:
-        """Note events that a consumer passes over; see `ParkedStrategy.pass_over`."""
+        """Record that a consumer passes over events; see `ParkedStrategy.pass_over`."""
         return self._of(key).pass_over(key, first, last)
 
     def streams(self, name: str) -> list[ParkedStream]:
@@ -56,7 +56,7 @@ class AllParked(ParkedStrategy):
         return sorted(found, key=lambda one: one.key.name)
 
     def take(self, key: ParkedKey, worker: str, now_ms: int, until_ms: int) -> ParkedStream | None:
-        """Take the lease on an entry; see `ParkedStrategy.take`."""
+        """Take the lease of an entry; see `ParkedStrategy.take`."""
         return self._of(key).take(key, worker, now_ms, until_ms)
 
     def advance(self, key: ParkedKey, worker: str, first: Place, until_ms: int) -> bool:
@@ -84,7 +84,7 @@ class AllParked(ParkedStrategy):
         self._of(key).skip(key, failure)
 
     def skipped(self, name: str | None = None) -> list[SkippedEvent]:
-        """Return the events left out in all logs; see `ParkedStrategy.skipped`."""
+        """Return the events that were left out in all logs; see `ParkedStrategy.skipped`."""
         found = [
             event for tenant_id in self._tenants() for event in self._at(tenant_id).skipped(name)
         ]
@@ -95,7 +95,7 @@ class AllParked(ParkedStrategy):
         return self._of(key).forget_skipped(key, place)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> ParkedStrategy:  # type: ignore[override]
-        """Return what one tenant's consumers have parked."""
+        """Return the parked streams of one tenant."""
         return self._at(tenant_id)
 
     def _of(self, key: ParkedKey) -> ParkedStrategy:

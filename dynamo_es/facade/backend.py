@@ -1,4 +1,4 @@
-"""The interface of every backend: streams, typed events, the log and its consumers."""
+"""`Backend`: the interface of every backend: streams, typed events, the log, its consumers."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 class Backend(ReadModels):
     """Gives access to one tenant's streams, raw and typed, and to the log of all tenants.
 
-    All tenants share one log, and a new backend reads all of it; with ``log_scope="tenant"`` each
-    tenant has a log with positions of its own, and a new backend reads all of them. A backend that
-    `in_tenant` returned reads that tenant's part only: its log, subscriptions, projections,
-    checkpoints, projectors, outbox and listeners are limited to the tenant.
+    All tenants share one log, and a new backend reads all of it. With ``log_scope="tenant"``, each
+    tenant has a log with its own positions, and a new backend reads all logs. A backend from
+    `in_tenant` is limited to that tenant: its log, subscriptions, projections, checkpoints,
+    projectors, outbox and listeners have only the events of the tenant.
 
     Args:
-        storage: holds the tenant's streams.
+        storage: storage of the tenant's streams.
         typed: makes the event stores of all tenants.
-        shared_log: returns the parts that consumers of all tenants share; called when first
+        shared_log: returns the parts that consumers of all tenants share; called when it is first
             needed.
         tenant_id: tenant of the streams.
     """
@@ -90,21 +90,22 @@ class Backend(ReadModels):
     ) -> Boundary:
         """Return a dynamic consistency boundary of this backend's tenant.
 
-        It holds events under rules that span several things; see `Boundary`. To choose how long it
-        tries, make a `Boundary` of your own.
+        It is a stream for rules that span several things; see `Boundary`. To choose how long it
+        retries, make a `Boundary` yourself.
 
         Args:
             name: name of the boundary, text of one character or more.
-            group: whether appends and decisions of this process that wait for the boundary become
-                one commit: up to 25 a request, each under its own condition. Use it for a hot
-                boundary; an append that meets no other goes at once.
-            snapshot_every: save the state of a decision's model once the model got so many events
-                since the last saved one, 1 or more. Only models with ``__snapshot__`` have states.
-                None: neither save states nor use them.
+            group: whether to put waiting appends and decisions of this process into one commit, up
+                to 25 in a request, each with its own condition. Use it for a boundary with many
+                concurrent writers. If no other append is on its way, an append is sent at once.
+            snapshot_every: save the state of a decision's model again after this number of events,
+                1 or more. Only models with ``__snapshot__`` have states. None: neither save nor use
+                states.
 
         Raises:
-            InvalidStreamIdError: not text, or empty.
-            InputError: ``group`` is not a bool, or ``snapshot_every`` not an integer of 1 or more.
+            InvalidStreamIdError: the name is not text or is empty.
+            InputError: ``group`` is not a bool, or ``snapshot_every`` is not an integer of 1 or
+                more.
         """
         check_kind("group", group, bool)
         return self._typed.boundary(
@@ -113,22 +114,22 @@ class Backend(ReadModels):
 
     @property
     def encryption(self) -> Encryption:
-        """Encrypts this tenant's fields; `Encryption.shred` makes a subject's unreadable."""
+        """Encrypts fields of this tenant's events; `Encryption.shred` deletes a subject's key."""
         return self._typed.encryption(self._tenant_id)
 
     @property
     def log(self) -> LogStrategy:
-        """Reads the log: of all tenants, or the tenant's part if this backend is limited to one."""
+        """The log of all tenants, or the events of one tenant if this backend is limited to it."""
         return self._access.log
 
     @property
     def checkpoints(self) -> CheckpointStrategy:
-        """The positions of the log's consumers, limited to the tenant if this backend is."""
+        """The positions of the log's consumers; only the tenant's if limited to one."""
         return self._access.checkpoints
 
     @property
     def cursors(self) -> CursorStrategy:
-        """The cursors of read models: their versions in single streams, of all tenants."""
+        """The cursors of read models: their versions in single streams, for all tenants."""
         return self._shared_log().cursors
 
     @property
@@ -138,7 +139,7 @@ class Backend(ReadModels):
 
     @property
     def subscriptions(self) -> SubscriptionStrategy:
-        """Subscribes to raw events of the log; `subscriber` does so to typed ones."""
+        """Subscribes to raw events of the log; for typed events use `subscriber`."""
         return self._subscriptions()
 
     @property
@@ -159,8 +160,8 @@ class Backend(ReadModels):
     def with_outbox(self, wanted: OutboxFilter | None = None) -> Self:
         """Choose the events that the outbox publishes, and return this backend.
 
-        The choice holds for later appends of this process, for all tenants. A second call
-        replaces it.
+        The choice is for later appends of this process, for all tenants. A second call replaces the
+        first.
 
         Args:
             wanted: called with a copy of each `RawEvent` before it is appended; returns whether
@@ -177,7 +178,7 @@ class Backend(ReadModels):
     def outbox(self) -> Outbox:
         """Publishes the events that `with_outbox` chose; only the tenant's if limited to one.
 
-        Each tenant's outbox has its own position and failed entries.
+        The outbox of a tenant has its own position and failed entries.
         """
         return outbox_of(self._access, self.deserialize)
 
@@ -190,8 +191,8 @@ class Backend(ReadModels):
         """Return an event of the log as an object of its class.
 
         Args:
-            raw: the event as the log returned it.
-            keep_unknown: return an event without a class as an `UnknownEvent`.
+            raw: an event from the log.
+            keep_unknown: whether to return an event without a class as an `UnknownEvent`.
 
         Raises:
             UnreadableEventError: the event does not fit its class.
@@ -203,13 +204,15 @@ class Backend(ReadModels):
         return self._typed.deserialize(raw, keep_unknown=keep_unknown)
 
     def in_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a backend over the same data that is limited to a tenant; this one is unchanged.
+        """Return a backend that is limited to a tenant; this one does not change.
+
+        Both have the same data.
 
         Args:
             tenant_id: any text.
 
         Raises:
-            InvalidStreamIdError: not text.
+            InvalidStreamIdError: the tenant id is not text.
         """
         scoped = object.__new__(type(self))
         scoped.__dict__.update(self.__dict__)
@@ -218,14 +221,14 @@ class Backend(ReadModels):
         return scoped
 
     def prepare(self) -> None:
-        """Make now what the first request would make."""
+        """Do now the work that the first request would otherwise do, such as to make the client."""
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Release the resources of the backend. The data stays."""
+        """Release the resources of the backend, such as connections. Stored data stays."""
 
     def __enter__(self) -> Self:
         return self

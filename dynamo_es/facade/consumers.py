@@ -1,6 +1,6 @@
 """Makes the projections, the outbox, the listeners and the subscriptions of a backend.
 
-The modules of each are loaded when it is first used.
+The modules of each are imported when it is first used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def choose_for_outbox(
     hooks: AppendHooks, wanted: OutboxFilter | None, limited_to: TenantId | None
 ) -> None:
-    """Choose the events of later appends that the outbox publishes; see `Backend.with_outbox`."""
+    """Choose the events that the outbox publishes; see `Backend.with_outbox`."""
     if limited_to is not None:
         raise InvalidSubscriptionError(
             "with_outbox chooses events for all tenants: call with_outbox on the backend of "
@@ -40,7 +40,7 @@ def choose_for_outbox(
 
 
 def outbox_of(access: LogAccess, deserialize: Callable[..., Recorded]) -> Outbox:
-    """Return the outbox over the parts of the log."""
+    """Return the outbox of a backend."""
     from dynamo_es.outbox import Outbox
 
     if access.log.per_tenant:
@@ -67,7 +67,7 @@ def projection_of(
     keep_unknown: bool,
     **options: Any,
 ) -> Projection:
-    """Return a projection over the parts of the log; see `Backend.projection`."""
+    """Return a projection; see `Backend.projection`."""
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector
 
@@ -93,7 +93,7 @@ def projector_of(
     read_model: ReadModel,
     **options: Any,
 ) -> Projector:
-    """Return a projector over the cursors of the log; see `Backend.projector`."""
+    """Return a projector; see `Backend.projector`."""
     from dynamo_es.projections.projector import Projector
 
     return Projector(
@@ -110,7 +110,7 @@ def projector_of(
 def listeners_of(
     hooks: AppendHooks, typed: EventStoreAccess, limited_to: TenantId | None
 ) -> Listeners:
-    """Return the listeners to this process's appends: of all tenants, or of the one given."""
+    """Return the listeners to this process's appends, for all tenants or one."""
     from dynamo_es.subscriptions.listeners import Listeners
 
     if not isinstance(hooks.listener, Listeners):

@@ -1,4 +1,4 @@
-"""Makes the event stores of a backend's tenants, which share event classes and keys."""
+"""Makes the event stores of a backend's tenants, which share event classes and cached keys."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 
 class EventStoreAccess:
-    """Makes the event stores of a backend. The first one loads pydantic.
+    """Makes the event stores of a backend. The first store imports pydantic.
 
     Args:
-        key_storage: returns the storage of subjects' keys, for the default tenant.
+        key_storage: returns the storage of data subjects' keys, for the default tenant.
         registry: finds event classes by name; None: a new one.
         clock: returns seconds since the epoch.
         consistent: whether loads are consistent unless a call says otherwise.
-        groups: where calls of this process wait for each other; None: a new place, for threads.
+        groups: the queues in which grouped calls of this process wait; None: new queues, for
+            threads.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class EventStoreAccess:
 
     @staticmethod
     def classes_in(events: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-        """Return chosen event classes as a tuple."""
+        """Return the event classes that a caller selects, as a tuple."""
         from dynamo_es.event_store.registry import classes_in
 
         return classes_in(events)
@@ -94,17 +95,17 @@ class EventStoreAccess:
     def deserialize_all(
         self, events: Sequence[RawEvent], tenant_id: TenantId
     ) -> list[WrappedEvent[Any]]:
-        """Return a tenant's events as objects; without a class, as an `UnknownEvent`."""
+        """Return a tenant's events as objects; one without a class becomes an `UnknownEvent`."""
         return self.serde(tenant_id).deserialize_all(events, keep_unknown=True)
 
     def narrowed(self, listener: Listener, events: Sequence[type[Event]]) -> Listener:
-        """Return a listener that, if it is a projector's, applies events of some classes only."""
+        """Limit a projector's method to events of some classes; return other functions as given."""
         from dynamo_es.projections.projector import narrowed
 
         return narrowed(listener, lambda: self.registry.names_of_all(events))
 
     def event_store(self, storage: StorageStrategy, tenant_id: TenantId) -> EventStore:
-        """Return the event store over a tenant's storage."""
+        """Return an event store for a tenant's storage."""
         from dynamo_es.event_store.store import EventStore
 
         return EventStore(
@@ -124,7 +125,7 @@ class EventStoreAccess:
         group: bool,
         snapshot_every: int | None,
     ) -> Boundary:
-        """Return a boundary over a tenant's storage."""
+        """Return a boundary in a tenant's storage."""
         from dynamo_es.boundaries.boundary import Boundary
 
         return Boundary(

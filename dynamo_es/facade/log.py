@@ -1,4 +1,4 @@
-"""The parts of a backend's log that all tenants share."""
+"""`LogAccess`: the parts of a backend that its consumers share."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class LogAccess:
     """The parts that a backend's consumers share.
 
     Attributes:
-        log: reads the events.
+        log: reads the events of the log.
         checkpoints: keeps the consumers' positions.
         cursors: keeps the read models' versions in single streams.
         outbox: keeps the outboxes' positions and failed entries.
         finder: finds the cursors and the outboxes.
         parked: keeps the streams that consumers have parked.
-        hooks: run with every append.
+        hooks: functions to call with every append.
         clock: returns seconds since the epoch.
         monotonic: returns seconds of a clock that never goes back.
         sleep: waits a number of seconds.
@@ -57,7 +57,7 @@ class LogAccess:
     watch: LeaseWatch = field(default_factory=LeaseWatch)
 
     def limited(self, tenant_id: TenantId | None) -> LogAccess:
-        """Return the parts for one tenant's consumers; None: the parts as they are."""
+        """Return the parts limited to one tenant; with None, return these parts."""
         if tenant_id is None:
             return self
         return replace(
@@ -78,11 +78,11 @@ def selection_of(
 ) -> Selection:
     """Return a selection by category, event classes and tenant.
 
-    A class stands for itself and its subclasses, under their present names and aliases.
+    A class stands for itself and its subclasses, with their names and aliases.
 
     Raises:
-        InvalidSubscriptionError: events is not a list of classes, or is empty.
-        EventDefinitionError: a class in events is not an event class that can be stored.
+        InvalidSubscriptionError: ``events`` is not a list of classes, or is empty.
+        EventDefinitionError: a class is not an event class, or its events cannot be stored.
     """
     if category is None and events is None and tenant_id is None:
         return EVERYTHING

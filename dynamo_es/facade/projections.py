@@ -1,4 +1,4 @@
-"""`Projections`: tells readers which version of a read model to use."""
+"""`Projections`: says which version of a read model is live."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class Projections:
     """The projections of a backend.
 
     Attributes:
-        checkpoints: keeps their positions, and the pointers to their live versions.
+        checkpoints: keeps their positions and live versions.
     """
 
     checkpoints: CheckpointStrategy
 
     def live(self, name: str) -> int | None:
-        """Return the live version of a projection; None: no version was promoted.
+        """Return the live version of a projection; None if no version was promoted.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
 
-        Cost: 1 request, a read of one unit. Keep the answer for as long as readers may use the
-        version before.
+        Cost: 1 request, 1 read unit. You can cache the result for as long as readers may use the
+        previous version.
         """
         found = self.checkpoints.live(name)
         return None if found is None else found.version

@@ -1,4 +1,4 @@
-"""The part of a backend that keeps read models up to date: projections and projectors."""
+"""`ReadModels`: the part of a backend that makes projections and projectors."""
 
 from __future__ import annotations
 
@@ -53,36 +53,38 @@ class ReadModels:
         ``backend.projection("balances", apply, category="account").run_forever()``
 
         Args:
-            name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
-                and under the tenant if this backend is limited to one.
-            handler: a plain function, called with a `Recorded` for each event. A `Projector` as
-                the handler applies only the events selected here.
-            category: selects the events of its streams.
-            events: selects the events of these classes and of their subclasses that are defined
-                when it runs, under all their names.
-            after: position to begin after while there is no checkpoint, exclusive.
-            batch_size: most events between two checkpoints.
-            keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
-            lease: how long a process that runs it may be silent before another one
-                takes over; a timedelta or seconds, more than twice what the handler takes for an
-                event.
-            on_failure: what to do with an event that the handler fails on: ``"stop"`` before it;
-                ``"park"`` its stream, and go on with others; ``"skip"`` it, and list it. The last
-                two try three times; a `FailurePolicy` says how often, and how long to wait.
-            version: 1 or more: a version with a checkpoint of its own, which goes no further than
-                the live one until you promote it; see `Projection.promote`. Meanwhile
-                `Recorded.replayed` is true.
-            writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.
-                The writes of as many events as fit are carried out in one transaction with the
-                checkpoint, so each is applied exactly once.
+            name: name of the projection and of its checkpoint, text of at most 255 bytes without
+                ``#``. If this backend is limited to a tenant, the checkpoint is the tenant's own.
+            handler: a plain function, called with a `Recorded` for each event; or a `Projector`,
+                which then applies only the selected events.
+            category: select the events of this category's streams.
+            events: select the events of these classes and of their subclasses, with all their names
+                and aliases. Subclasses that are defined later are included.
+            after: position to begin after, exclusive, while there is no checkpoint.
+            batch_size: most events between two checkpoints, 1 or more.
+            keep_unknown: whether to pass an event without a class to the handler as an
+                `UnknownEvent`.
+            lease: time without a beat after which another process takes over, a timedelta or
+                seconds. It must be more than twice the time that the handler takes for an event.
+            on_failure: how to treat an event that the handler fails on. ``"stop"``: end before it.
+                ``"park"``: set its stream aside and go on with others. ``"skip"``: list it and go
+                on after it. ``"park"`` and ``"skip"`` try three times; a `FailurePolicy` chooses
+                the number of tries and the waits.
+            version: version of the projection, 1 or more, with its own checkpoint. It goes no
+                further than the live version until you promote it; see `Projection.promote`. Until
+                then `Recorded.replayed` is True.
+            writes: whether the handler returns `Writes`, or a list in the form of boto3's
+                ``TransactItems``. The writes of as many events as fit are made in one transaction
+                with the checkpoint, so each is applied exactly once.
 
         Raises:
-            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
-            InvalidSubscriptionError: the handler is asynchronous or not callable, or batch_size,
-                category, events, lease or on_failure are wrong.
-            EventDefinitionError: a class in events is not an event class that can be stored.
-            InvalidConsumerError: a name that cannot be part of a key.
-            InvalidPositionError: a position below 0.
+            InvalidEnlistedWriteError: ``writes`` is set on a `MemoryBackend`, which has no tables.
+            InvalidSubscriptionError: the handler is asynchronous or not callable, or
+                ``batch_size``, ``category``, ``events``, ``lease`` or ``on_failure`` is wrong.
+            EventDefinitionError: a class in ``events`` is not an event class, or its events cannot
+                be stored.
+            InvalidConsumerError: the name or the version is wrong.
+            InvalidPositionError: ``after`` is below 0.
         """
         return projection_of(
             self._access,
@@ -109,26 +111,27 @@ class ReadModels:
         on_failure: OnFailure = "stop",
         writes: bool = False,
     ) -> Projector:
-        """Return a projector: it applies the events of single streams to a read model, each once.
+        """Return a projector: it applies each event of single streams to a read model, once.
 
         Args:
-            name: text of at most 255 bytes without ``#``; the cursors are kept under it.
+            name: name of the read model and of its cursors, text of at most 255 bytes without
+                ``#``.
             read_model: a plain function, called with a `WrappedEvent` and its stream's id.
-            lease: how long other processes stay out of a stream, a timedelta or seconds; longer
-                than the read model takes for one event.
-            keep_unknown: if the projector loads a missing event that no class matches, pass it to
-                the read model as an `UnknownEvent`.
-            on_failure: what to do when the read model fails on an event; see `projection`. It is
-                tried again when the event comes again.
-            writes: True: the read model returns `Writes`, or a list in boto3's ``TransactItems``
-                form. The writes of a stream's events are carried out in one transaction with its
-                cursor, so each is applied exactly once.
+            lease: time that other processes stay out of a stream after a write, a timedelta or
+                seconds; longer than the read model takes for one event.
+            keep_unknown: whether to pass a missing event that the projector loads to the read model
+                as an `UnknownEvent` if it has no class.
+            on_failure: how to treat an event that the read model fails on; see `projection`. The
+                event is tried again when it comes again.
+            writes: whether the read model returns `Writes`, or a list in the form of boto3's
+                ``TransactItems``. The writes of a stream's events are made in one transaction with
+                its cursor, so each is applied exactly once.
 
         Raises:
-            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
-            InvalidSubscriptionError: the read model is asynchronous or not callable, or lease or
-                on_failure are wrong.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidEnlistedWriteError: ``writes`` is set on a `MemoryBackend`, which has no tables.
+            InvalidSubscriptionError: the read model is asynchronous or not callable, or ``lease``
+                or ``on_failure`` is wrong.
+            InvalidConsumerError: the name cannot be part of a key.
         """
         return projector_of(
             self._access,
@@ -145,7 +148,7 @@ class ReadModels:
 
     @property
     def projections(self) -> Projections:
-        """Resolves the live versions of projections: ``backend.projections.live("balances")``."""
+        """Finds the live versions of projections: ``backend.projections.live("balances")``."""
         return Projections(self._access.checkpoints)
 
     @property
@@ -156,15 +159,16 @@ class ReadModels:
     def select(
         self, category: str | None = None, events: Iterable[type[Event]] | None = None
     ) -> Selection:
-        """Return a selection of events, of the tenant if this backend is limited to one.
+        """Return a selection of events; only the tenant's if this backend is limited to one.
 
         Args:
-            category: selects the events of its streams.
-            events: selects the events of these classes.
+            category: select the events of this category's streams.
+            events: select the events of these classes and their subclasses.
 
         Raises:
-            InvalidSubscriptionError: category or events are wrong.
-            EventDefinitionError: a class in events is not an event class that can be stored.
+            InvalidSubscriptionError: ``category`` or ``events`` is wrong.
+            EventDefinitionError: a class in ``events`` is not an event class, or its events cannot
+                be stored.
         """
         if category is not None and not isinstance(category, str):
             raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
@@ -175,9 +179,9 @@ class ReadModels:
     def chooser(
         self, category: str | None = None, events: Iterable[type[Event]] | None = None
     ) -> Callable[[], Selection]:
-        """Return a function that selects events, with the subclasses defined at each call.
+        """Return a function that makes the selection again at each call, with new subclasses.
 
-        Args and errors are those of `select`; wrong arguments are refused at once.
+        Arguments and errors are those of `select`. Wrong arguments raise at once.
         """
         classes = None if events is None else self._typed.classes_in(events)
         self.select(category, classes)

@@ -1,4 +1,4 @@
-"""One tenant's part of the log, for a backend that `in_tenant` returned."""
+"""`TenantLog`: one tenant's part of the log, for a backend that is limited to the tenant."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TenantLog(LogStrategy):
-    """Reads one tenant's events. Positions are those of the log that holds them.
+    """Reads one tenant's events. Positions are those of the whole log.
 
     Attributes:
-        log: the log that holds the tenant's events, and maybe those of others.
+        log: the log with the tenant's events, and perhaps with those of other tenants.
         tenant_id: the tenant whose events it reads.
     """
 
@@ -31,34 +31,34 @@ class TenantLog(LogStrategy):
 
     @property
     def last_position(self) -> Position | None:
-        """The last position assigned; see `LogStrategy.last_position`."""
+        """The last position that an event has; see `LogStrategy.last_position`."""
         return self.log.last_position
 
     def position_at(self, moment: datetime) -> Position:
-        """Return the last position assigned before a moment; see `LogStrategy.position_at`."""
+        """Return the last position that was assigned before a moment; see the contract."""
         return self.log.position_at(moment)
 
     def reader(self, after: Start, selection: Selection = EVERYTHING) -> LogReader:
         """Return a reader of the tenant's events; see `LogStrategy.reader`.
 
         Raises:
-            InvalidSubscriptionError: another tenant is selected.
+            InvalidSubscriptionError: the selection has another tenant.
         """
         if selection.tenant_id is not None:
             check_scope(selection.tenant_id, self.tenant_id)
         return self.log.reader(after, replace(selection, tenant_id=self.tenant_id))
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> TenantLog:
-        """Return this log, which is the tenant's.
+        """Return this log, which is that of the tenant.
 
         Raises:
-            InvalidSubscriptionError: another tenant is given.
+            InvalidSubscriptionError: the tenant is another one.
         """
         check_scope(tenant_id, self.tenant_id)
         return self
 
     def unsequenced(self) -> bool:
-        """Whether events of any tenant have no position yet; see `LogStrategy.unsequenced`."""
+        """Check for events of any tenant without a position; see `LogStrategy.unsequenced`."""
         return self.log.unsequenced()
 
     def tenants(self) -> Iterator[TenantId]:

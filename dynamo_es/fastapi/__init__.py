@@ -1,4 +1,4 @@
-"""FastAPI: an application on the event store. Needs ``pip install 'dynamo_es[fastapi]'``.
+"""Build a FastAPI application on the event store. Needs ``pip install 'dynamo_es[fastapi]'``.
 
 ::
 
@@ -34,7 +34,7 @@
 
 
     def tenant(x_tenant: Annotated[str, Header()]) -> str:
-        return x_tenant  # In production: from a token that you checked.
+        return x_tenant  # In production, take it from a verified token.
 
 
     events = EventSourcing(DynamoBackend.local, tenant=tenant)  # on AWS: DynamoBackend.from_env
@@ -55,19 +55,19 @@
         account = accounts.load(name)
         return Balance(cents=account.balance, version=account.stored_version)
 
-Write such endpoints with ``def``, not ``async def``: they wait for DynamoDB, so FastAPI has to run
-them in its threads. For ``async def``, take `AsyncEventSourcing`, `AsyncAggregates` and
+Write such endpoints with ``def``, not ``async def``: they wait for DynamoDB, so FastAPI must run
+them in its threads. For ``async def`` endpoints, use `AsyncEventSourcing`, `AsyncAggregates` and
 ``AsyncDynamoBackend``, and await ``load`` and ``transact``.
 
 | in HTTP | in the event store |
 |---|---|
 | ``ETag`` | generation and version of a stream |
-| ``If-Match`` | expected version; another one gets 412 |
-| ``If-None-Match: *`` | the stream must not exist; else 412 |
-| ``Idempotency-Key`` | id of the command; used with another request, 422 |
+| ``If-Match`` | expected version; 412 if the stream has another one |
+| ``If-None-Match: *`` | the stream must not exist; 412 if it does |
+| ``Idempotency-Key`` | id of the command; 422 if it was used with another request |
 | 409 | `ConcurrentStreamWriteError` without ``If-Match``: others were faster at every attempt |
 | 413 | `CommitTooLargeError` |
-| 422 | a request without the form it needs, or with data that cannot be stored |
+| 422 | a request that does not match the endpoint's schema, or data that cannot be stored |
 | 503 with ``Retry-After`` | throttled, no answer, or `AppendOutcomeUnknownError` |
 """
 
@@ -100,7 +100,7 @@ if TYPE_CHECKING:
 else:
     from dynamo_es.lazy import lazy_names
 
-    # They load what an application without asynchronous endpoints does not need.
+    # Loaded lazily: an application without asynchronous endpoints does not need them.
     __getattr__, __dir__ = lazy_names(
         __name__,
         {"AsyncAggregates": "dynamo_es.http", "AsyncEventSourcing": ".async_application"},

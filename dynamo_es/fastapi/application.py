@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class EventSourcing(Sourcing[Backend, EventStore]):
-    """The event store of an application: its lifespan, its dependencies and its errors.
+    """Connects an application with the event store: lifespan, dependencies and error replies.
 
     ::
 
@@ -30,17 +30,17 @@ class EventSourcing(Sourcing[Backend, EventStore]):
         app = FastAPI(lifespan=events.lifespan)
         events.install(app)
 
-    Endpoints that use it are written with ``def``. For ``async def`` see `AsyncEventSourcing`.
+    Write endpoints that use it with ``def``. For ``async def``, use `AsyncEventSourcing`.
 
     Args:
         make_backend: returns the backend; called once per process, when the application starts.
         tenant: a dependency that returns the tenant of a request, from a token, a header or the
-            path. Without a tenant it returns the empty text, and the request is refused with 400.
-            None: all requests are of the default tenant.
+            path. If it returns an empty text, the request is refused with 400. None: all requests
+            belong to the default tenant.
 
     Attributes:
-        tenant_backend: a dependency; the backend, limited to the tenant of the request.
-        event_store: a dependency; the `EventStore` of the request's tenant.
+        tenant_backend: a dependency that returns the backend, limited to the request's tenant.
+        event_store: a dependency that returns the `EventStore` of the request's tenant.
 
     Raises:
         InputError: ``make_backend`` is not callable.
@@ -57,11 +57,11 @@ class EventSourcing(Sourcing[Backend, EventStore]):
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
         retry_for: timedelta | float = RETRY_FOR,
     ) -> Callable[..., Awaitable[Aggregates[TAggregate]]]:
-        """Return a dependency: the aggregates of the request's tenant.
+        """Return a dependency that gives an endpoint the aggregates of the request's tenant.
 
         ``Accounts = Annotated[Aggregates[Account], Depends(events.aggregates(Account))]``
 
-        Args and errors are those of `Repository`.
+        Takes the arguments of `Repository`, and raises its errors.
         """
 
         def made(event_store: EventStore, *of_request: Any) -> Aggregates[TAggregate]:

@@ -25,12 +25,12 @@ class AsyncEventSourcing(Sourcing[AsyncBackend, AsyncEventStore]):
         app = FastAPI(lifespan=events.lifespan)
         events.install(app)
 
-    Args and errors are those of `EventSourcing`; ``make_backend`` returns an `AsyncBackend`. A
-    thread calls it.
+    Takes the arguments of `EventSourcing`, and raises its errors. ``make_backend`` returns an
+    `AsyncBackend`, and is called in a thread.
 
     Attributes:
-        tenant_backend: a dependency; the backend, limited to the tenant of the request.
-        event_store: a dependency; the `AsyncEventStore` of the request's tenant.
+        tenant_backend: a dependency that returns the backend, limited to the request's tenant.
+        event_store: a dependency that returns the `AsyncEventStore` of the request's tenant.
     """
 
     _kind = AsyncBackend
@@ -43,11 +43,11 @@ class AsyncEventSourcing(Sourcing[AsyncBackend, AsyncEventStore]):
         snapshot_when: Callable[[TAggregate, int], bool] | None = None,
         retry_for: timedelta | float = RETRY_FOR,
     ) -> Callable[..., Awaitable[AsyncAggregates[TAggregate]]]:
-        """Return a dependency: the aggregates of the request's tenant.
+        """Return a dependency that gives an endpoint the aggregates of the request's tenant.
 
         ``Accounts = Annotated[AsyncAggregates[Account], Depends(events.aggregates(Account))]``
 
-        Args and errors are those of `AsyncRepository`.
+        Takes the arguments of `AsyncRepository`, and raises its errors.
         """
 
         def made(event_store: AsyncEventStore, *of_request: Any) -> AsyncAggregates[TAggregate]:

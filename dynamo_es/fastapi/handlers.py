@@ -1,4 +1,4 @@
-"""Handlers that answer errors and wrong requests with ``application/problem+json`` (RFC 9457)."""
+"""Handlers that reply to errors and invalid requests with ``application/problem+json``."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NOT_JSON: Final = "json_invalid"
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Let an application answer errors of the event store and wrong requests with problems.
+    """Make an application reply to event store errors and invalid requests with problems.
 
-    A wrong request gets the list of what is wrong, without the wrong values: FastAPI's own handler
-    quotes them, and fails itself at some, such as ``1e400``. To answer differently, add handlers
-    of your own afterwards.
+    The reply to an invalid request lists what is wrong, without the values. FastAPI's own handler
+    quotes the values, and fails on some, such as ``1e400``. To reply differently, add handlers of
+    your own afterwards.
     """
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -35,12 +35,12 @@ def install_handlers(app: FastAPI) -> None:
 
 
 def is_installed(app: FastAPI) -> bool:
-    """Return whether an application answers errors of the event store."""
+    """Return whether an application has the handlers of `install_handlers`."""
     return ProblemError in app.exception_handlers
 
 
 def problem_response(problem: ProblemError) -> Response:
-    """Return the reply of a problem, for handlers of your own."""
+    """Return the reply for a problem. Use it in handlers of your own."""
     return Response(problem.body(), problem.status, problem.headers)
 
 
@@ -58,7 +58,7 @@ async def _answer_invalid(_request: Request, error: Exception) -> Response:
     errors = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
     if any(one["type"] == _NOT_JSON for one in errors):
         return problem_response(ProblemError(400, "The body is not JSON.", errors=errors))
-    detail = "The request does not have the form that it needs."
+    detail = "The request does not match the schema of this endpoint."
     return problem_response(ProblemError(422, detail, errors=errors))
 
 

@@ -1,4 +1,4 @@
-"""What OpenAPI says about the replies of an endpoint."""
+"""The descriptions of an endpoint's replies for OpenAPI."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PROBLEM: Final = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "expected": {"type": ["integer", "null"], "description": "Version that was expected."},
-        "actual": {"type": ["integer", "null"], "description": "Version of the stream."},
-        "limit": {"type": "integer", "description": "Bytes that can be stored at once."},
+        "expected": {"type": ["integer", "null"], "description": "The expected version."},
+        "actual": {"type": ["integer", "null"], "description": "The version of the stream."},
+        "limit": {"type": "integer", "description": "The most bytes that can be stored at once."},
         "errors": {
             "type": "array",
             "description": "What is wrong, and where.",
@@ -43,15 +43,15 @@ _QUERY: Final = {
     400: "A header is malformed, or the body is not JSON.",
     404: "There is nothing under this id.",
     412: "If-Match does not hold.",
-    422: "The request does not have the form it needs.",
+    422: "The request does not match the schema of this endpoint.",
     503: "The event store does not answer in time. Try again.",
 }
 _COMMAND: Final = _QUERY | {
     409: "Other requests were faster. Try again.",
     412: "If-Match or If-None-Match does not hold. Nothing was stored.",
     413: "The request is too large to be stored.",
-    422: "The request does not have the form it needs, or its Idempotency-Key was used with "
-    "another request.",
+    422: "The request does not match the schema of this endpoint, or its Idempotency-Key was used "
+    "with another request.",
     503: "The event store does not answer in time. Send the same request again.",
 }
 
@@ -62,7 +62,7 @@ def query_responses(success: int = 200) -> Responses:
     Args:
         success: status of its successful reply.
     """
-    not_modified = {"description": "If-None-Match names the version.", "headers": _ETAG}
+    not_modified = {"description": "If-None-Match names the current version.", "headers": _ETAG}
     found = _problems(_QUERY)
     found[success] = {"headers": _ETAG}
     found[304] = not_modified

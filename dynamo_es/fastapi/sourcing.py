@@ -1,7 +1,7 @@
-"""What endpoints depend on, and the lifespan of a backend of either kind."""
+"""The dependencies of endpoints, and the lifespan, for both kinds of backend."""
 
-# Without `from __future__ import annotations`: FastAPI resolves the annotations of a dependency,
-# and these name objects of their own EventSourcing.
+# No `from __future__ import annotations` here: FastAPI would resolve the annotations as text, and
+# those of the inner functions name attributes of `self`.
 
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -32,12 +32,12 @@ Tenant = Callable[..., TenantId | Awaitable[TenantId]]
 
 _IF_MATCH: Final = Header(
     alias="If-Match",
-    description="The ETag that you got: the request is carried out only on that version.",
+    description="The ETag of an earlier reply. The request is carried out only on that version.",
 )
 _IF_NONE_MATCH: Final = Header(
     alias="If-None-Match",
-    description="`*`: a command is carried out only if there is nothing yet. An ETag: a query "
-    "replies with 304 while the version is the same.",
+    description="`*`: a command is carried out only if the aggregate does not exist yet. An ETag: "
+    "a query gets a 304 while the version is still the same.",
 )
 _IDEMPOTENCY_KEY: Final = Header(
     alias="Idempotency-Key",
@@ -51,7 +51,7 @@ async def preconditions(
     _if_match: Annotated[str | None, _IF_MATCH] = None,
     _if_none_match: Annotated[str | None, _IF_NONE_MATCH] = None,
 ) -> Preconditions:
-    """Return the conditions of a request: a dependency.
+    """Return the preconditions of a request. Use it as a dependency.
 
     Raises:
         ProblemError: 400, a header is malformed.
@@ -65,7 +65,7 @@ async def preconditions(
 async def idempotency_key(
     request: Request, _idempotency_key: Annotated[str | None, _IDEMPOTENCY_KEY] = None
 ) -> str | None:
-    """Return the ``Idempotency-Key`` of a request, for ``command_id``: a dependency.
+    """Return the ``Idempotency-Key`` of a request, for ``command_id``. Use it as a dependency.
 
     Raises:
         ProblemError: 400, the header is malformed.
@@ -74,7 +74,7 @@ async def idempotency_key(
 
 
 async def default_tenant() -> TenantId:
-    """Return the default tenant: a dependency, for applications without tenants."""
+    """Return the default tenant. Applications without tenants use it as a dependency."""
     return DEFAULT_TENANT
 
 
@@ -95,7 +95,7 @@ class Sourcing(Generic[BackendT, StoreT]):
         self.tenant_backend, self.event_store = self._depend_on_tenant()
 
     def install(self, app: FastAPI) -> None:
-        """Let an application answer errors of the event store with ``problem+json``."""
+        """Make an application reply to event store errors with ``problem+json``."""
         install_handlers(app)
 
     @asynccontextmanager
@@ -103,7 +103,7 @@ class Sourcing(Generic[BackendT, StoreT]):
         """Make the backend when the application starts, and close it when the application ends.
 
         Inside a lifespan of your own, write ``async with events.lifespan(app):``. Applications
-        that run at the same time share the backend.
+        that run at the same time in one process share the backend.
 
         Raises:
             ConfigurationError: ``make_backend`` returned something else, or the application has no
@@ -111,7 +111,7 @@ class Sourcing(Generic[BackendT, StoreT]):
         """
         if isinstance(app, FastAPI) and not is_installed(app):
             raise ConfigurationError(
-                "The application does not answer errors of the event store: call "
+                "The application does not handle errors of the event store: call "
                 "events.install(app)."
             )
         backend = await run_in_threadpool(self._start)
@@ -132,7 +132,7 @@ class Sourcing(Generic[BackendT, StoreT]):
             return self._backend
 
     def _end(self) -> bool:
-        """Count one application less; return whether it was the last one."""
+        """Note that an application has ended; return whether it was the last one."""
         with self._lock:
             self._running -= 1
             if self._running > 0:
@@ -141,13 +141,13 @@ class Sourcing(Generic[BackendT, StoreT]):
             return True
 
     async def _prepare(self, backend: BackendT) -> None:
-        """Make what the first request would make."""
+        """Prepare the backend, so that the first request does not wait for it."""
 
     async def _close(self, backend: BackendT) -> None:
         raise NotImplementedError
 
     async def backend(self) -> BackendT:
-        """Return the backend of all tenants: a dependency.
+        """Return the backend, not limited to a tenant. Use it as a dependency.
 
         A test can replace it: ``app.dependency_overrides[events.backend] = lambda: backend``.
 
@@ -163,7 +163,7 @@ class Sourcing(Generic[BackendT, StoreT]):
         return self._backend
 
     def _aggregates(self, make: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-        """Return a dependency: what a function makes for a request."""
+        """Return a dependency that returns what a function makes for a request."""
 
         async def aggregates(
             response: Response,
@@ -193,10 +193,10 @@ class Sourcing(Generic[BackendT, StoreT]):
 
 
 def _check_tenant(tenant_id: object) -> None:
-    """Raise unless it is text, and not the id of the default tenant."""
+    """Raise unless the tenant is text and is not the id of the default tenant."""
     if not isinstance(tenant_id, str):
         raise ConfigurationError(
-            f"The function tenant must return text, not {shown(tenant_id)}: the tenant's id."
+            f"The function tenant must return the tenant's id as text, not {shown(tenant_id)}."
         )
     if tenant_id == DEFAULT_TENANT:
         raise ProblemError(400, "The request names no tenant.")

@@ -1,1 +1,1 @@
-"""Groups the appends of this process that wait for one stream, so that one request carries all."""
+"""Groups the appends of this process that wait for the same stream into one request."""

@@ -1,4 +1,4 @@
-"""Makes the waiting appends to one stream one commit, in which each keeps its own condition."""
+"""Puts waiting appends to one stream into one commit. Each keeps its own condition."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent, StreamId, TenantId
 
 HEAVIEST: Final = 300_000
-"""Bytes of JSON that fit in one item, uncompressed; more would be a transaction, at twice the
-units."""
+"""Most bytes of uncompressed JSON in one item. More would need a transaction, at twice the units.
+"""
 
 _METADATA: Final = 200
-"""Bytes of an event's id, name and time, about."""
+"""Approximate bytes of an event's id, name and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class AppendTogether(Work[ConditionalAppend, StoredVersion]):
     """Carries out conditional appends to one stream.
 
     Attributes:
-        storage: holds the stream.
+        storage: storage of the stream.
         stream_id: the stream.
     """
 
@@ -46,7 +46,7 @@ class AppendTogether(Work[ConditionalAppend, StoredVersion]):
         return self.storage.insert_unless(self.stream_id, items)
 
     def after_interrupt(self, item: ConditionalAppend) -> Exception | None:
-        """Return an error if the events may be stored, and another try would not look for them."""
+        """Return an error if the events may be stored and a new try would not find them."""
         if item.query is not None or item.after is not None:
             return None
         return AppendOutcomeUnknownError(
@@ -56,7 +56,7 @@ class AppendTogether(Work[ConditionalAppend, StoredVersion]):
         )
 
     def left_unknown(self, item: ConditionalAppend) -> Exception | None:  # noqa: ARG002
-        """Return what an interrupted caller does not know; see `Work.left_unknown`."""
+        """Return the error for a caller that was interrupted; see `Work.left_unknown`."""
         return AppendOutcomeUnknownError(
             self.stream_id, None, "this call was interrupted while another one stored its events."
         )
@@ -69,21 +69,21 @@ def append_in_group(
     stream_id: StreamId,
     append: ConditionalAppend,
 ) -> StoredVersion:
-    """Append in one commit with the other appends of this process that wait for the stream.
+    """Append in one commit with other appends of this process that wait for the same stream.
 
     Args:
-        groups: where calls wait for each other.
+        groups: the queues in which calls wait for each other.
         storage: the tenant's storage.
         tenant_id: the tenant.
         stream_id: the stream.
         append: the events and their condition.
 
     Returns:
-        The version of the last of its events.
+        The version of the append's last event.
 
     Raises:
         ContentionError: the appends before it took too long; nothing was written.
-        EventStoreError: the append's error in `BoundaryStrategy.insert_unless`.
+        EventStoreError: the append's error, as `BoundaryStrategy.insert_unless` returns it.
     """
     check_conditional(stream_id, append)
     return groups.submit(

@@ -1,9 +1,9 @@
-"""`Groups`: the queues of a process, one for each stream, whose first waiter leads a group.
+"""`Groups`: the queues of a process, one for each stream. The first caller in a queue leads.
 
-A caller that comes while no group is under way leads one: it waits a moment for others, carries out
-all waiting items, and hands out the results. Callers that come meanwhile wait, and the oldest of
-them leads the next group. So there is no thread in the background, one group of a stream is under
-way at a time, and each leader carries out its own item.
+If no group of the stream is running, a caller leads one: it waits a moment for other callers,
+carries out all waiting items, and gives each caller its result. Callers that come in the meantime
+wait, and the oldest of them leads the next group. So no background thread is needed, a stream has
+one running group at a time, and each leader carries out its own item.
 """
 
 from __future__ import annotations
@@ -37,55 +37,56 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 MOST_ITEMS: Final = 25
-"""Items of one group."""
+"""Most items of a group."""
 
 LINGER: Final = 0.001
-"""Seconds that a leader waits for others, if others were there lately."""
+"""Seconds that a leader waits for others, if the last group had others."""
 
 PATIENCE: Final = 10.0
-"""Seconds that an item waits for its group to begin."""
+"""Most seconds that an item waits for its group to begin."""
 
 _IDLE_QUEUES: Final = 1_000
-"""Queues without anybody in them, of which the size of the last group is remembered."""
+"""Number of empty queues for which the size of the last group is remembered."""
 
 _SURE: Final = (
     AppendOutcomeUnknownError,
     BoundaryConflictError,
     ConcurrentStreamWriteError,
 )
-"""Errors that say what came of an item that may have been stored before."""
+"""Errors that already say whether an item was stored, even by an interrupted group before."""
 
 _leading: ContextVar[bool] = ContextVar("dynamo_es_leading", default=False)
-"""Whether a group is being carried out here: its code must not wait for another group."""
+"""Whether this code runs inside a group, so that it must not wait for another group."""
 
 
 class Work(ABC, Generic[ItemT, ResultT]):
-    """Carries out the items of a group, all of one kind and for one stream."""
+    """Carries out the items of a group. All are of one kind and for one stream."""
 
     heaviest: ClassVar[int | None] = None
-    """Weight of a group; a heavier item goes alone. None: any."""
+    """Most weight of a group; a heavier item is carried out alone. None: no limit."""
 
     @abstractmethod
     def carry_out(self, items: Sequence[ItemT]) -> Sequence[ResultT | BaseException]:
-        """Return the result or the error of each item, in their order.
+        """Return the result or the error of each item, in the order given.
 
         Raises:
-            InputError: an item is wrong, and nothing was done: each is carried out alone then.
-            Exception: the error of all items.
+            InputError: an item is wrong, and nothing was done. Each item is then carried out alone.
+            Exception: every item failed with this error.
         """
 
     @abstractmethod
     def after_interrupt(self, item: ItemT) -> Exception | None:
-        """Return the error of an item whose group was interrupted; None: it is carried out again.
+        """Return the error of an item whose group was interrupted; None: carry it out again.
 
-        Called with a lock held: it must not wait.
+        It is called while a lock is held, so it must not wait.
         """
 
     @abstractmethod
     def left_unknown(self, item: ItemT) -> Exception | None:
-        """Return what the caller of an item does not know if it leaves while a group has the item.
+        """Return the error for a caller that is interrupted while a group has its item.
 
-        It becomes the cause of the interrupt; None: nothing was written.
+        The error says that the item may be stored, and becomes the cause of the interrupt. None:
+        nothing can have been written.
         """
 
 
@@ -93,12 +94,12 @@ class Groups:
     """The queues of a process. Safe to share between threads.
 
     Args:
-        most: items of one group.
-        linger: seconds that a leader waits for others. It waits only if others were there lately,
-            and only until as many are there.
-        patience: seconds that an item waits for its group to begin.
+        most: most items of a group.
+        linger: seconds that a leader waits for others. It waits only if the last group had others,
+            and only until as many are there again.
+        patience: most seconds that an item waits for its group to begin.
         monotonic: returns seconds of a clock that only goes forward.
-        new_waiter: returns what makes one caller wait.
+        new_waiter: returns a new `Waiter` for one caller.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class Groups:
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Forget all waiting callers: their threads exist in the parent only."""
+        """Forget all waiting callers, because their threads exist only in the parent."""
         self._busy.clear()
         self._idle.clear()
 
@@ -136,19 +137,19 @@ class Groups:
     ) -> ResultT:
         """Carry out an item together with others that wait for the same key; return its result.
 
-        Code that runs inside a group does not wait for another one: its item is carried out at
+        Code that runs inside a group does not wait for another group: its item is carried out at
         once and alone.
 
         Args:
-            key: what the items of a group have in common; also one kind of work.
+            key: identifies the queue. Items with the same key must have the same kind of work.
             item: the item.
-            work: carries out a group.
-            weight: what the item adds to `Work.heaviest`.
-            alone: whether the item gets a group of its own.
+            work: carries out the group, if this caller leads it.
+            weight: weight of the item; `Work.heaviest` limits the sum in a group.
+            alone: whether to give the item a group of its own.
 
         Raises:
             ContentionError: no group took the item in time; nothing was done.
-            Exception: the item's error, or that of its group.
+            Exception: the error of the item or of its group.
         """
         if _leading.get():
             return _result_of(work.carry_out([item])[0])
@@ -163,13 +164,13 @@ class Groups:
                 self._lead(queue, work)
         except BaseException as error:
             if entry.doubtful or (entry.may_be_stored and not leads):
-                _refuse_to_deny(entry, error, work)
+                _raise_if_unknown(entry, error, work)
                 error.__cause__ = error.__cause__ or work.left_unknown(item)
             raise
         finally:
-            self._leave_surely(key, entry, work)
+            self._leave_despite_interrupts(key, entry, work)
         if isinstance(entry.outcome, BaseException):
-            _refuse_to_deny(entry, entry.outcome, work)
+            _raise_if_unknown(entry, entry.outcome, work)
         result: ResultT = _result_of(entry.outcome)
         return result
 
@@ -186,7 +187,7 @@ class Groups:
             return queue
 
     def _wait_for_turn(self, queue: Queue, entry: Entry) -> None:
-        """Wait until the item is done, or its caller leads.
+        """Wait until the item is done or its caller becomes the leader.
 
         Raises:
             ContentionError: neither happened in time, and no group has the item.
@@ -236,8 +237,8 @@ class Groups:
                 entry.finish(outcome)
             queue.group = []
 
-    def _leave_surely(self, key: Hashable, entry: Entry, work: Work[Any, Any]) -> None:
-        """Leave the queue even if an interrupt comes in the middle of that."""
+    def _leave_despite_interrupts(self, key: Hashable, entry: Entry, work: Work[Any, Any]) -> None:
+        """Leave the queue even if an interrupt comes while leaving."""
         try:
             self._leave(key, entry, work)
         except BaseException:
@@ -245,7 +246,7 @@ class Groups:
             raise
 
     def _leave(self, key: Hashable, entry: Entry, work: Work[Any, Any]) -> None:
-        """Leave the queue, for any reason; a leader hands on the items that it did not finish."""
+        """Leave the queue, for any reason. A leader puts back the items that it did not finish."""
         with self._lock:
             queue = self._busy.get(key)
             entry.gone = True
@@ -273,9 +274,9 @@ def _carry_out(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[o
     token = _leading.set(True)
     try:
         try:
-            return _each_its_own(_outcomes(work, items))
+            return _with_own_errors(_outcomes(work, items))
         except InputError as error:
-            # One of them is wrong: the others are not to suffer.
+            # One item is wrong, which must not fail the others.
             return [error] if len(items) == 1 else [_alone(work, item) for item in items]
         except Exception as error:  # noqa: BLE001 - each caller gets it
             return [error, *(own_copy(error) for _ in items[1:])]
@@ -290,8 +291,8 @@ def _outcomes(work: Work[ItemT, ResultT], items: Sequence[ItemT]) -> Sequence[ob
     return outcomes
 
 
-def _each_its_own(outcomes: Sequence[object]) -> Sequence[object]:
-    """Return the outcomes, with a copy of the error if two callers would get the same one."""
+def _with_own_errors(outcomes: Sequence[object]) -> Sequence[object]:
+    """Return the outcomes; if several callers would get the same error, each gets a copy."""
     seen: set[int] = set()
     own: list[object] = []
     for outcome in outcomes:
@@ -310,10 +311,10 @@ def _alone(work: Work[ItemT, ResultT], item: ItemT) -> object:
         return error
 
 
-def _refuse_to_deny(entry: Entry, error: BaseException, work: Work[Any, Any]) -> None:
-    """Raise what is not known of an item, in place of an error that says that it was not stored.
+def _raise_if_unknown(entry: Entry, error: BaseException, work: Work[Any, Any]) -> None:
+    """Raise that the outcome is unknown, if an error wrongly denies that the item is stored.
 
-    An interrupted group may have stored it before. A conflict says that it did not.
+    An interrupted group may have stored the item before. A conflict is certain: it is not stored.
     """
     if entry.doubtful and isinstance(error, EventStoreError) and not isinstance(error, _SURE):
         unknown = work.left_unknown(entry.item)
@@ -322,7 +323,7 @@ def _refuse_to_deny(entry: Entry, error: BaseException, work: Work[Any, Any]) ->
 
 
 def own_copy(error: Exception) -> Exception:
-    """Return an error's copy for one more caller: threads that raise one object mix up traces."""
+    """Return a copy of an error: threads that raise the same object mix up its traceback."""
     try:
         return copy.copy(error)
     except Exception:  # noqa: BLE001 - an error of other code, which cannot be copied
@@ -330,7 +331,7 @@ def own_copy(error: Exception) -> Exception:
 
 
 def run_inside(variables: Context, function: Callable[..., ResultT], *given: Any) -> ResultT:
-    """Call a function with the context variables of another caller, as code inside a group."""
+    """Call a function inside a group, with the context variables of the item's own caller."""
     return variables.run(_marked, function, *given)
 
 

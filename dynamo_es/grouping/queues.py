@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """An item in a queue, and its waiting caller.
+    """An item in a queue, with its waiting caller.
 
     Attributes:
         item: the item to carry out.
         waiter: makes the caller wait.
-        weight: what the item adds to its group's weight.
-        alone: whether it gets a group of its own.
-        taken: whether a group has it.
-        done: whether it has its outcome.
-        gone: whether its caller has left.
-        doubtful: whether a group that was interrupted may have stored it; it is carried out again.
-        outcome: its result or its error.
+        weight: weight of the item, which counts toward the limit of its group.
+        alone: whether the item gets a group of its own.
+        taken: whether a group has the item.
+        done: whether the item has its outcome.
+        gone: whether the caller has left.
+        doubtful: whether a group that was interrupted may have stored the item, which is carried
+            out again.
+        outcome: the item's result or error.
     """
 
     item: Any
@@ -40,11 +41,11 @@ class Entry:
 
     @property
     def may_be_stored(self) -> bool:
-        """Whether a group has it, and has not failed."""
+        """Whether a group has taken the item, and the item has not failed."""
         return self.taken and not isinstance(self.outcome, BaseException)
 
     def finish(self, outcome: object) -> None:
-        """Give the caller its outcome."""
+        """Set the outcome and wake the caller."""
         self.outcome = outcome
         self.done = True
         self.waiter.wake()
@@ -55,10 +56,11 @@ class Queue:
     """The items that wait for one stream.
 
     Attributes:
-        waiting: in the order of arrival; while there is a leader, it is the first.
-        group: taken by the leader and under way.
-        leader: leads the next group or the one under way; None: the queue is idle.
-        company: number of callers at the last group; as many may come back at once.
+        waiting: the waiting items, in the order of arrival. A leader that has not begun is the
+            first.
+        group: the items that the leader has taken and carries out.
+        leader: leader of the next or the running group; None: the queue is idle.
+        company: number of callers of the last group. As many are expected again.
         wanted: number of waiting items that the leader waits for; 0: it does not wait.
     """
 
@@ -75,7 +77,7 @@ class Queue:
             self.leader.waiter.wake()
 
     def take(self, most: int, heaviest: int | None) -> None:
-        """Take a group: the leader's item, and those after it that fit."""
+        """Move the leader's item, and the items after it that fit, into the group."""
         weight = 0
         while self.waiting and len(self.group) < most:
             entry = self.waiting[0]
@@ -83,7 +85,7 @@ class Queue:
             if self.group and (entry.alone or (heaviest is not None and weight > heaviest)):
                 break
             entry.taken = True
-            self.group.append(entry)  # first: an interrupt in between must not lose it
+            self.group.append(entry)  # first, so that an interrupt in between loses no item
             self.waiting.popleft()
             if entry.alone:
                 break
@@ -91,7 +93,7 @@ class Queue:
     def give_back(self, error_of: Callable[[Any], Exception | None]) -> None:
         """Put back the entries that the leader did not finish, or finish them with an error.
 
-        An interrupt may have come at any point, also in here: calling it again is safe.
+        An interrupt may come at any point, even in this method. You can safely call it again.
         """
         while self.group:
             entry = self.group[-1]

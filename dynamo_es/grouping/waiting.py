@@ -1,4 +1,4 @@
-"""How a caller waits for its group: here a thread sleeps; an event loop has a waiter of its own."""
+"""`Waiter`: makes a caller wait for its group. Here a thread sleeps; `dynamo_es.aio` has others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ class Waiter(Protocol):
     """Makes one caller wait until another one wakes it."""
 
     def wait(self, seconds: float | None = None) -> None:
-        """Return after `wake`, or after so many seconds; None: without a limit.
+        """Wait for `wake`, or for at most some seconds; None: without a limit.
 
-        A call may also return early, so the caller looks again at what it waits for. A `wake`
-        before the call makes it return at once.
+        The call may also return early, so the caller must check its condition again. It returns at
+        once if `wake` was called before.
         """
 
     def wake(self) -> None:
-        """Make the present or the next `wait` return. Calls of one waiter never overlap."""
+        """End the present or the next `wait`. A waiter's `wait` calls never overlap."""
 
 
 class ThreadWaiter:
@@ -30,10 +30,10 @@ class ThreadWaiter:
         self._lock.acquire()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Return after `wake`, or after so many seconds."""
+        """Wait for `wake`, or for at most some seconds."""
         self._lock.acquire(timeout=-1 if seconds is None else max(seconds, 0))
 
     def wake(self) -> None:
-        """Make the present or the next `wait` return."""
+        """End the present or the next `wait`."""
         if self._lock.locked():
             self._lock.release()

@@ -1,4 +1,4 @@
-"""The event store over HTTP, for any framework: entity tags, conditions, and errors as replies.
+"""The event store over HTTP, for any framework: entity tags, preconditions, and errors as replies.
 
 `dynamo_es.fastapi` uses it. A Lambda function of an HTTP API uses it like this::
 

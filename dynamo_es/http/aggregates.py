@@ -1,4 +1,4 @@
-"""The aggregates of a request: load one, or decide a command that the request sends."""
+"""`Aggregates`: load an aggregate for a request, or decide the command that the request sends."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
 LONGEST_KEY: Final = 255
-# Without the comma: it joins several lines of a header.
+# A comma is not allowed, because it joins several lines of a header.
 _KEY: Final = re.compile(rf"(?! )[\x20-\x2b\x2d-\x7e]{{1,{LONGEST_KEY}}}(?<! )")
 
 
 @dataclass(frozen=True, slots=True)
 class Saved(Generic[TAggregate, R]):
-    """What a command led to.
+    """The outcome of a command.
 
     Attributes:
         result: what the decision returned.
@@ -45,17 +45,19 @@ class Saved(Generic[TAggregate, R]):
 
     @property
     def etag(self) -> str:
-        """The entity tag of the version, for a reply that you make yourself."""
+        """The entity tag of the version. Use it if you make the reply yourself."""
         return etag_of(self.version)
 
 
 class Aggregates(Generic[TAggregate]):
-    """The aggregates of a class, for one request: its tenant, conditions and idempotency key.
+    """Loads and saves aggregates of one class for one HTTP request.
+
+    It applies the request's preconditions and idempotency key, and gives the reply its ``ETag``.
 
     Args:
-        repository: of the request's tenant.
-        preconditions: of the request.
-        idempotency_key: of the request; None: it has none.
+        repository: the repository in the request's tenant.
+        preconditions: the preconditions of the request.
+        idempotency_key: the idempotency key of the request; None: it has none.
         set_header: called with name and value of each header for the reply.
 
     Attributes:
@@ -82,9 +84,9 @@ class Aggregates(Generic[TAggregate]):
         """Return the aggregates for a request with these headers, such as one of AWS Lambda.
 
         Args:
-            repository: of the request's tenant.
+            repository: the repository in the request's tenant.
             headers: the headers of the request, with names in upper or lower case; several lines
-                of one header joined by commas.
+                of one header are joined by commas.
 
         Raises:
             ProblemError: 400, a header is malformed.
@@ -96,10 +98,10 @@ class Aggregates(Generic[TAggregate]):
         """Return an aggregate, and give the reply its ``ETag``.
 
         Raises:
-            ProblemError: 404, it does not exist; 304, ``If-None-Match`` names its version; 412,
-                ``If-Match`` does not.
+            ProblemError: 404, the aggregate does not exist; 304, ``If-None-Match`` names its
+                version; 412, ``If-Match`` does not name its version.
 
-        Other errors and the cost: see `Repository.load`.
+        It also raises the errors of `Repository.load`, and costs the same.
         """
         aggregate = self.repository.load(id)
         version = aggregate.stored_version
@@ -117,24 +119,25 @@ class Aggregates(Generic[TAggregate]):
         context: Context | None = None,
         transact_with: TransactWith[TAggregate] = (),
     ) -> Saved[TAggregate, R]:
-        """Decide and save a command, and give the reply its ``ETag``.
+        """Decide a command, save its events, and give the reply its ``ETag``.
 
-        With ``If-Match``, the command is decided only on a version that the header names. Without,
-        it is decided again after a conflict. With ``Idempotency-Key``, a repeated request stores
-        nothing and has the same result.
+        With ``If-Match``, the command is decided only on a version that the header names. Without
+        it, the command is decided again after a conflict. With ``Idempotency-Key``, a repeated
+        request stores nothing and has the same result.
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
             decide: as for `Repository.transact`.
-            must_exist: refuse a command to an aggregate that does not exist.
+            must_exist: True: refuse a command to an aggregate that does not exist.
             context: metadata for the saved events.
             transact_with: as for `Repository.transact`.
 
         Raises:
-            ProblemError: 412, a condition does not hold; 404, ``must_exist`` and it does not.
+            ProblemError: 412, a precondition does not hold; 404, ``must_exist`` is True and the
+                aggregate does not exist.
             CommandDecidedError: the idempotency key was used with another request.
 
-        Other errors and the cost: see `Repository.transact`.
+        It also raises the errors of `Repository.transact`, and costs the same.
         """
         check_callable("decide", decide)
         refuse_asynchronous(decide, "decide")
@@ -153,7 +156,7 @@ class Aggregates(Generic[TAggregate]):
             command_id=self.idempotency_key,
         )
         stored = aggregate.stored_version
-        # A repeated command stores nothing: its events are those that the aggregate still has.
+        # A repeated command stores nothing: its events are still changes of the aggregate.
         version = StoredVersion(stored + len(aggregate.__changes__), stored.generation)
         if version > 0:
             self._show(version)
@@ -168,11 +171,12 @@ class Aggregates(Generic[TAggregate]):
 def idempotency_key_of(lines: Sequence[str]) -> str | None:
     """Return the ``Idempotency-Key`` of a request; None if it has none.
 
-    The text may be in quotes, as a structured field has it: ``"k1"`` and ``k1`` are one key.
+    The key may be in quotes, as in a structured field: ``"k1"`` and ``k1`` are the same key.
 
     Raises:
-        ProblemError: 400, the header comes twice, is empty, too long, or has other characters than
-            visible ASCII and spaces between, or a comma.
+        ProblemError: 400, the header comes twice, is empty or longer than 255 characters, has a
+            comma, begins or ends with a space, or has characters other than visible ASCII and
+            spaces.
     """
     if not lines:
         return None

@@ -34,10 +34,10 @@ class AsyncAggregates(MakesAggregates[TAggregate]):
         """Return an aggregate, and give the reply its ``ETag``.
 
         Raises:
-            ProblemError: 404, it does not exist; 304, ``If-None-Match`` names its version; 412,
-                ``If-Match`` does not.
+            ProblemError: 404, the aggregate does not exist; 304, ``If-None-Match`` names its
+                version; 412, ``If-Match`` does not name its version.
 
-        Other errors and the cost: see `Repository.load`.
+        It also raises the errors of `Repository.load`, and costs the same.
         """
         return await self._bridge.run(self._sync.load, id)
 
@@ -72,24 +72,25 @@ class AsyncAggregates(MakesAggregates[TAggregate]):
         context: Context | None = None,
         transact_with: TransactWith[TAggregate] = (),
     ) -> Saved[TAggregate, R]:
-        """Decide and save a command, and give the reply its ``ETag``.
+        """Decide a command, save its events, and give the reply its ``ETag``.
 
-        With ``If-Match``, the command is decided only on a version that the header names. Without,
-        it is decided again after a conflict. With ``Idempotency-Key``, a repeated request stores
-        nothing and has the same result.
+        With ``If-Match``, the command is decided only on a version that the header names. Without
+        it, the command is decided again after a conflict. With ``Idempotency-Key``, a repeated
+        request stores nothing and has the same result.
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
             decide: as for `Repository.transact`.
-            must_exist: refuse a command to an aggregate that does not exist.
+            must_exist: True: refuse a command to an aggregate that does not exist.
             context: metadata for the saved events.
             transact_with: as for `Repository.transact`.
 
         Raises:
-            ProblemError: 412, a condition does not hold; 404, ``must_exist`` and it does not.
+            ProblemError: 412, a precondition does not hold; 404, ``must_exist`` is True and the
+                aggregate does not exist.
             CommandDecidedError: the idempotency key was used with another request.
 
-        Other errors and the cost: see `Repository.transact`.
+        It also raises the errors of `Repository.transact`, and costs the same.
         """
         call: Any = self._sync.transact
         return await self._bridge.run(

@@ -1,4 +1,4 @@
-"""The part of asynchronous aggregates that is written by hand: how they are made."""
+"""The part of `AsyncAggregates` that is written by hand: how one is made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MakesAggregates(Over, Generic[TAggregate]):
     """Makes the synchronous aggregates of a request.
 
     Attributes:
-        repository: of the request's tenant.
+        repository: the repository in the request's tenant.
     """
 
     _sync: Aggregates[TAggregate]
@@ -31,7 +31,7 @@ class MakesAggregates(Over, Generic[TAggregate]):
         set_header: Callable[[str, str], None] | None = None,
     ) -> None:
         check_kind("repository", repository, AsyncRepository)
-        sync, bridge = repository._sync, repository._bridge  # noqa: SLF001 - of its own library
+        sync, bridge = repository._sync, repository._bridge  # noqa: SLF001 - a class of this library
         super().__init__(Aggregates(sync, preconditions, idempotency_key, set_header), bridge)
         self.repository = repository
 
@@ -49,12 +49,12 @@ class MakesAggregates(Over, Generic[TAggregate]):
 
     @property
     def preconditions(self) -> Preconditions:
-        """Those of the request."""
+        """The preconditions of the request."""
         return self._sync.preconditions
 
     @property
     def idempotency_key(self) -> str | None:
-        """That of the request; None: it has none."""
+        """The idempotency key of the request; None: it has none."""
         return self._sync.idempotency_key
 
     @property

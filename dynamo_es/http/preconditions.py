@@ -1,4 +1,4 @@
-"""Entity tags of streams, and the conditions of a request: ``If-Match`` and ``If-None-Match``."""
+"""Entity tags of streams, and the preconditions of a request: ``If-Match``, ``If-None-Match``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import StoredVersion
 
 _GAP: Final = re.compile(r"[ \t,]*")
-# RFC 9110, 8.8.3: any visible character but the quote. A server decodes the rest as Latin-1.
+# RFC 9110, 8.8.3: any visible character but the quote. A server decodes other bytes as Latin-1.
 _TAG: Final = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?=,|$)')
 _ANY: Final = "*"
 
@@ -23,8 +23,8 @@ _ANY: Final = "*"
 def etag_of(version: StoredVersion) -> str:
     """Return the entity tag of a stream at a version, such as ``"1767225600000000-3"``.
 
-    The generation is a part, so that a tag of a deleted stream never matches a stream that was
-    created again.
+    The tag includes the generation, so that the tag of a deleted stream never matches a stream
+    that was created again.
     """
     return f'"{version.generation}-{int(version)}"'
 
@@ -68,7 +68,12 @@ class EntityTags:
         return cls(any=False, strong=frozenset(found[0]), weak=frozenset(found[1]))
 
     def match(self, version: StoredVersion, *, weakly: bool = False) -> bool:
-        """Return whether a tag is that of a stream at a version; never for a missing stream."""
+        """Return whether one of the tags names a stream's version; False for a missing stream.
+
+        Args:
+            version: the stream's version; 0: the stream does not exist.
+            weakly: True: weak tags match too.
+        """
         if version == 0:
             return False
         etag = etag_of(version)
@@ -77,11 +82,12 @@ class EntityTags:
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The conditions of a request.
+    """The preconditions of a request.
 
     Attributes:
-        if_match: versions of which the stream must have one; None: the request has no ``If-Match``.
-        if_none_match: versions of which the stream must have none; None: no ``If-None-Match``.
+        if_match: the stream must have one of these versions; None: the request has no ``If-Match``.
+        if_none_match: the stream must have none of these versions; None: the request has no
+            ``If-None-Match``.
     """
 
     if_match: EntityTags | None = None
@@ -89,7 +95,7 @@ class Preconditions:
 
     @classmethod
     def of_request(cls, headers: Mapping[str, str]) -> Preconditions:
-        """Return the conditions in the headers of a request; names in upper or lower case.
+        """Return the preconditions in a request's headers, with names in upper or lower case.
 
         Raises:
             ProblemError: 400, a header is malformed.
@@ -100,30 +106,33 @@ class Preconditions:
         )
 
     def check(self, version: StoredVersion | None) -> StoredVersion:
-        """Return a version that satisfies the conditions of a command.
+        """Return a stream's version if it satisfies the preconditions of a command.
 
-        Give the result to an append as its expected version, so that the condition still holds
+        Give the result to an append as its expected version, so that the preconditions still hold
         when the events are stored.
 
+        Args:
+            version: the stream's version; None: a versionless stream.
+
         Raises:
-            ProblemError: 412, a condition does not hold.
-            InvalidVersioningError: None, the stream has no versions.
+            ProblemError: 412, a precondition does not hold.
+            InvalidVersioningError: the stream is versionless.
         """
         if version is None:
             raise InvalidVersioningError(
-                "A stream without versions has none to compare with If-Match: append to it with "
-                "NO_VERSIONING and without conditions."
+                "A versionless stream has no version to compare with If-Match: append to it with "
+                "NO_VERSIONING and without preconditions."
             )
         self._check_match(version)
         if self.if_none_match is not None and self.if_none_match.match(version, weakly=True):
-            raise _failed("If-None-Match", version, "The stream has a version that it excludes.")
+            raise _failed("If-None-Match", version, "It names the stream's version.")
         return version
 
     def check_query(self, version: StoredVersion) -> StoredVersion:
-        """Return a version that a query has to show.
+        """Return a stream's version if a query must show the aggregate at it.
 
         Raises:
-            ProblemError: 304, the caller has this version; 412, ``If-Match`` does not hold.
+            ProblemError: 304, the caller already has this version; 412, ``If-Match`` does not hold.
         """
         self._check_match(version)
         if self.if_none_match is not None and self.if_none_match.match(version, weakly=True):
@@ -143,7 +152,7 @@ NO_CONDITIONS: Final = Preconditions()
 
 
 def lines_of(name: str, headers: Mapping[str, str]) -> list[str]:
-    """Return the values of a header, whose name may be in upper or lower case."""
+    """Return all values of a header. Its name may be in upper or lower case."""
     return [value for key, value in headers.items() if key.lower() == name.lower()]
 
 

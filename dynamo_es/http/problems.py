@@ -1,4 +1,4 @@
-"""Errors as replies: ``application/problem+json`` (RFC 9457)."""
+"""Turns errors into replies of the type ``application/problem+json`` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ _OTHER_REQUEST: Final = (
     "again."
 )
 _UNKNOWN: Final = (
-    "The request may have been carried out, or not. Send it again with the same Idempotency-Key; "
-    "if it has none, look first."
+    "The request may or may not have been carried out. Send it again with the same "
+    "Idempotency-Key. Without one, first read whether it was carried out."
 )
 
 
 class ProblemError(EventStoreError):
-    """A reply with an error, as ``application/problem+json``.
+    """An error that is a reply of the type ``application/problem+json``.
 
     Args:
         status: the HTTP status.
         detail: what is wrong and what the caller can do.
-        headers: more headers of the reply.
-        members: more members of the body.
+        headers: additional headers of the reply.
+        members: additional members of the body.
 
     Attributes:
         status: the HTTP status.
         detail: what is wrong and what the caller can do.
         headers: the headers of the reply.
-        members: more members of the body.
+        members: additional members of the body.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class ProblemError(EventStoreError):
         super().__init__(detail)
 
     def body(self) -> str:
-        """Return the body of the reply: ASCII, so a lone surrogate in it becomes an escape."""
+        """Return the body of the reply as ASCII JSON; other characters are escaped."""
         if self.status in _NO_BODY:
             return ""
         title = _TITLES.get(self.status, "Error")
@@ -92,7 +92,7 @@ HANDLED: Final[tuple[type[Exception], ...]] = (
     ThrottledError,
     UnavailableError,
     ContentionError,
-    # What the caller's data can be the cause of; other errors are the application's own.
+    # Errors that the caller's data can cause. Others are errors of the application.
     InvalidStreamIdError,
     InvalidEventError,
     InvalidSubjectError,
@@ -107,8 +107,8 @@ def problem_of(error: Exception, *, conditional: bool = False) -> ProblemError:
 
     Args:
         error: the error.
-        conditional: whether the request has ``If-Match``: a conflict is then a condition that does
-            not hold, 412; without it, other writers were faster, 409.
+        conditional: whether the request has ``If-Match``. A conflict is then a 412, because the
+            precondition does not hold; otherwise a 409, because other writers were faster.
     """
     match error:
         case ProblemError():
@@ -116,7 +116,9 @@ def problem_of(error: Exception, *, conditional: bool = False) -> ProblemError:
         case ConcurrentStreamWriteError():
             problem = _conflict(error, conditional=conditional)
         case EnlistedWriteRefusedError():
-            problem = ProblemError(409, "The condition of a write that belongs to it is not met.")
+            problem = ProblemError(
+                409, "Nothing was stored: the condition of a write in the same transaction failed."
+            )
         case CommandDecidedError():
             problem = ProblemError(422, _OTHER_REQUEST)
         case CommitTooLargeError():

@@ -1,4 +1,4 @@
-"""The event store in memory: for your tests, and as the reference for every backend."""
+"""The event store in memory: for your tests, and the reference that every backend must match."""
 
 from dynamo_es.memory.backend import MemoryBackend
 from dynamo_es.memory.key_storage import MemoryKeyStorage

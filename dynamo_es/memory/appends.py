@@ -1,4 +1,4 @@
-"""`MemoryAppends`: the part of `MemoryStorage` that appends, to one stream or to several."""
+"""`MemoryAppends`: the part of `MemoryStorage` that appends to one stream or to several."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from dynamo_es.memory.data import Identity
     from dynamo_es.values import StreamId, TenantId, Versioning
 
-Told: TypeAlias = tuple[list[RawEvent], Position | None, int]
+Notice: TypeAlias = tuple[list[RawEvent], Position | None, int]
 """Stored events for the listener, the position of the first one, and the generation."""
 
 
 class MemoryAppends(StorageStrategy):
-    """Appends events in memory for one tenant; see `MemoryStorage`, which reads them too."""
+    """Appends events in memory for one tenant. `MemoryStorage` adds the reads."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class MemoryAppends(StorageStrategy):
     def _insert(
         self, appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck] = ()
     ) -> list[StoredVersion | None]:
-        """Append to all streams or to none, and tell the listener; return the new versions."""
+        """Append to all streams or to none, and call the listener; return the new versions."""
         copies = [
             replace(append, events=[copy_event(event) for event in append.events])
             for append in appends
@@ -122,28 +122,28 @@ class MemoryAppends(StorageStrategy):
         for check in unchanged:
             self._identify(check.stream_id)
         check_sizes_together(self._tenant_id, appends, unchanged)
-        told: list[Told] = []
+        notices: list[Notice] = []
         versions: list[StoredVersion | None] = []
         with self._data.lock:
             repeated = self._check(copies, unchanged)
             for append, marks in zip(copies, chosen, strict=True):
                 stream, first = self._store(append, marks, repeated=repeated)
-                told.append(self._told(stream, first, len(append.events)))
+                notices.append(self._notice_of(stream, first, len(append.events)))
                 last = first + len(append.events)
                 version = StoredVersion(last, stream.generation, repeated=repeated)
                 versions.append(version if stream.versioned else None)
-        self._tell(told)
+        self._notify(notices)
         return versions
 
-    def _told(self, stream: StoredStream, first: int, count: int) -> Told:
-        """Return what the listener is told of stored events."""
+    def _notice_of(self, stream: StoredStream, first: int, count: int) -> Notice:
+        """Return the notice that the listener gets about stored events."""
         stored = [copy_event(event) for event in stream.events[first : first + count]]
         position = self._position_of(stream, first) if self.hooks.listener else None
         return stored, position, stream.generation
 
-    def _tell(self, told: Sequence[Told]) -> None:
+    def _notify(self, notices: Sequence[Notice]) -> None:
         if listener := self.hooks.listener:
-            for stored, position, generation in told:
+            for stored, position, generation in notices:
                 listener(stored, self._tenant_id, position, generation)
 
     def _check(self, appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck]) -> bool:
@@ -173,7 +173,7 @@ class MemoryAppends(StorageStrategy):
     def _is_stored(
         self, append: StreamAppend, conflicts: dict[StreamId, ConcurrentStreamWriteError]
     ) -> bool:
-        """Whether the events are stored at their versions; if they cannot be, note why."""
+        """Return whether the events are already stored; if they cannot be stored, note why."""
         stream_id, versioning = append.stream_id, append.versioning
         stream = self._data.streams.get(self._identify(stream_id))
         if stream is not None:
@@ -194,7 +194,7 @@ class MemoryAppends(StorageStrategy):
     def _conflict(
         self, stream_id: StreamId, versioning: ExplicitVersioning
     ) -> ConcurrentStreamWriteError | None:
-        """Return why a stream is not at a version; None if it is."""
+        """Return the conflict if a stream is not at the expected version; None if it is."""
         stream = self._data.streams.get(self._identify(stream_id))
         expected, generation = versioning.expected_version, versioning.generation
         actual = 0 if stream is None else stream.version
@@ -212,7 +212,7 @@ class MemoryAppends(StorageStrategy):
     def _store(
         self, append: StreamAppend, chosen: list[bool], *, repeated: bool
     ) -> tuple[StoredStream, int]:
-        """Store events, unless they are; return the stream, and the index of the first of them."""
+        """Store events unless they are stored already; return the stream and the first index."""
         data = self._data
         identity = self._identify(append.stream_id)
         stream = data.streams.get(identity)
@@ -251,7 +251,7 @@ class MemoryAppends(StorageStrategy):
 
 
 def _stored_alone(append: StreamAppend) -> ConcurrentStreamWriteError:
-    """Return the refusal of events that are stored, while those of another stream are not."""
+    """Return the conflict for events that are stored while those of another stream are not."""
     expected: int = append.versioning.expected_version  # type: ignore[attr-defined]
     actual = expected + len(append.events)
     return ConcurrentStreamWriteError(append.stream_id, expected, actual, STORED_IN_ONE_STREAM)

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 class MemoryBackend(Backend):
     """An event store in memory, for tests and first steps. The data is lost with the object.
 
-    It behaves as `DynamoBackend` does, with the same limits of size, but without a network and
-    without tables: it refuses ``transact_with``. Use `DynamoBackend.local()` to test that. Safe to
-    share between threads.
+    It behaves like `DynamoBackend`, size limits included, but has no network and no tables. So it
+    refuses ``transact_with``; use `DynamoBackend.local()` to test that. Safe to share between
+    threads.
 
     Args:
         storage: the storage to use; None (the default): a new, empty one.
-        registry: the event classes by name; None: all that are defined.
-        clock: returns seconds since the epoch; also of the log, unless ``storage`` is given.
+        registry: the event classes by name; None: all classes that are defined.
+        clock: returns seconds since the epoch. The log uses it too, unless you pass ``storage``.
         log_scope: ``"table"``: one log holds the events of all tenants; ``"tenant"``: each tenant
             has its own.
 
@@ -53,7 +53,7 @@ class MemoryBackend(Backend):
         InputError: ``clock`` is not callable, or asynchronous.
     """
 
-    # The asynchronous backend has its own.
+    # The asynchronous backend replaces it.
     _typed_type: ClassVar[type[EventStoreAccess]] = EventStoreAccess
 
     def __init__(
@@ -97,7 +97,7 @@ class MemoryBackend(Backend):
         super().__init__(storage, typed, lambda: access, storage.tenant_id)
 
     def create_tables(self) -> None:
-        """Do nothing: memory has no tables. It lets code for `DynamoBackend` run unchanged."""
+        """Do nothing, because memory has no tables. Code for `DynamoBackend` runs unchanged."""
 
 
 def _tenants(data: Data) -> list[TenantId]:

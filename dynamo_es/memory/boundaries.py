@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.contracts.boundaries.strategy import BoundaryResult, ConditionalAppend
-    from dynamo_es.memory.appends import Told
+    from dynamo_es.memory.appends import Notice
     from dynamo_es.memory.data import StoredStream
     from dynamo_es.values import Query, RawEvent, StreamId
 
@@ -51,7 +51,7 @@ class BoundaryAppends(MemoryAppends):
             for each in appends
         ]
         marks = [each.chosen(self.hooks.outbox_filter) for each in candidates]
-        told: list[Told] = []
+        notices: list[Notice] = []
         with self._data.lock:
             stream = self._data.streams.get(identity)
             _look_at_all(stream_id, stream, candidates)
@@ -65,17 +65,17 @@ class BoundaryAppends(MemoryAppends):
                 stream, first = self._store(
                     StreamAppend(stream_id, ANY_VERSION, commit), outbox, repeated=False
                 )
-                told.append(self._told(stream, first, len(commit)))
+                notices.append(self._notice_of(stream, first, len(commit)))
                 _accept(candidates, together, stream, first)
             for each in candidates:
                 if isinstance(each.result, StoredVersion) and each.result.repeated and stream:
                     count = len(each.append.events)
-                    told.append(self._told(stream, each.result - count, count))
-        self._tell(told)
+                    notices.append(self._notice_of(stream, each.result - count, count))
+        self._notify(notices)
         return results_of(candidates)
 
     def _too_large(self, candidate: Candidate) -> CommitTooLargeError | None:
-        """Return the error of an append that does not fit into one write."""
+        """Return the error of an append that does not fit into one write; None if it fits."""
         append = StreamAppend(candidate.stream_id, ANY_VERSION, candidate.append.events)
         try:
             check_names(candidate.stream_id, append.events)
@@ -129,7 +129,7 @@ class BoundaryAppends(MemoryAppends):
 def _look_at_all(
     stream_id: StreamId, stream: StoredStream | None, candidates: Sequence[Candidate]
 ) -> None:
-    """Check each append against the stream as it is, before any of them."""
+    """Check each append against the stream before any of them is stored."""
     head = _head_of(stream)
     for candidate in candidates:
         if stream is not None and not stream.versioned:
@@ -147,7 +147,7 @@ def _accept(
     stream: StoredStream,
     first: int,
 ) -> None:
-    """Give results to the appends that were stored, and to those that match or repeat them."""
+    """Set the results of the appends that were stored, and of those that match or repeat them."""
     last = first
     for candidate in together:
         last += len(candidate.append.events)

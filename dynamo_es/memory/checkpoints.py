@@ -31,7 +31,7 @@ class MemoryCheckpoints(CheckpointStrategy):
         data: data that the backend's parts share.
         clock: returns seconds since the epoch.
         tenant_id: tenant whose events the consumers handle; None: all tenants.
-        version: version of the projections; None: those without versions.
+        version: version of the projections; None: projections without versions.
     """
 
     def __init__(
@@ -261,7 +261,7 @@ class MemoryCheckpoints(CheckpointStrategy):
 
 
 def failed_again(before: ConsumerFailure | None, failure: NewFailure) -> ConsumerFailure:
-    """Return a failure with the attempts of the stored one, if that is of the same event."""
+    """Return a failure. If the stored failure is of the same event, count its attempts too."""
     again = before is not None and before.place == failure.place
     attempts = before.attempts + 1 if before is not None and again else 1
     failed_at = datetime.fromtimestamp(failure.at_ms / 1000, UTC)

@@ -67,7 +67,7 @@ class MemoryCursors(CursorStrategy):
         worker: str,
         failure: NewFailure | None = None,
     ) -> bool:
-        """Move a cursor, and give it back; see `CursorStrategy.release`."""
+        """Move a cursor and give its lease back; see `CursorStrategy.release`."""
         return self._move(followed, version, worker, None, failure)
 
     def new_writes(self) -> NoReturn:
@@ -88,7 +88,7 @@ class MemoryCursors(CursorStrategy):
             return cursor.version
 
     def info(self, followed: Followed) -> CursorInfo | None:
-        """Return what is stored of a cursor; see `CursorStrategy.info`."""
+        """Return the stored state of a cursor; see `CursorStrategy.info`."""
         check_consumer(followed.name)
         with self._data.lock:
             cursor = self._data.cursors.get(_key(followed))
@@ -114,7 +114,7 @@ class MemoryCursors(CursorStrategy):
 
 
 def _is_in(stored: int, asked: int) -> bool:
-    """Whether a cursor counts for a generation; an unknown generation (0) matches any."""
+    """Return whether a cursor is in a generation. An unknown generation (0) matches any."""
     return stored == asked or not stored or not asked
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, StreamId
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]
-"""Tenant, category and UUID of a stream; a tuple, because joined text could collide."""
+"""Tenant, category and UUID of a stream. It is a tuple, because joined text could collide."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,12 @@ class StoredStream:
         return len(self.events)
 
     def select(self, start: int | None, stop: int | None) -> list[RawEvent]:
-        """Return the events of a range; without a start, from the snapshot on."""
+        """Return the events from ``start`` to ``stop``, both inclusive and 1-based.
+
+        Args:
+            start: first version; None: begin with the snapshot, if there is one.
+            stop: last version; None: up to the end.
+        """
         end = self.version if stop is None else stop - 1
         if start is None and self.snapshot is not None and self.snapshot_version <= end:
             return [self.snapshot, *self.events[self.snapshot_version : end]]
@@ -68,7 +73,7 @@ class StoredStream:
         return self.events[first - 1 : end]
 
     def append(self, stream_id: StreamId, events: Sequence[RawEvent]) -> None:
-        """Add a commit, and the stream's name if it is the first one that comes with a name."""
+        """Add a commit. The first commit that comes with a name sets the stream's name."""
         if self.name is None:
             self.name = stream_id.name
         self.begins.append(self.version)
@@ -86,7 +91,7 @@ class StoredStream:
 
 
 class LogEntry(NamedTuple):
-    """One event of the log; its position is its index plus one.
+    """One event of the log. Its position is its index plus 1.
 
     Attributes:
         identity: identity of the stream.
@@ -94,7 +99,7 @@ class LogEntry(NamedTuple):
         place: index of the event in that generation, 0-based.
         outbox: whether the outbox publishes the event.
         first: whether it is the first event of its commit.
-        put_at: when it got its position: microseconds since the epoch.
+        put_at: when it got its position, in microseconds since the epoch.
     """
 
     identity: Identity
@@ -110,10 +115,10 @@ class Cursor:
     """The place of a read model in a stream.
 
     Attributes:
-        generation: generation of the stream that it is in.
+        generation: generation of the stream that the cursor is in.
         version: version of the last applied event; 0 before the first one.
-        lease: of the process that moves it; None: no process does.
-        failure: the next event, if it could not be applied.
+        lease: lease of the process that moves the cursor; None: no process has it.
+        failure: the failure of the next event; None: it has not failed.
     """
 
     generation: int
@@ -124,11 +129,11 @@ class Cursor:
 
 @dataclass(slots=True)
 class Data:
-    """All data of a backend; used only under the lock; outbox and parked streams have their own.
+    """All data of a backend. Use it only under the lock; outbox and parked streams have their own.
 
     Attributes:
         per_tenant: whether each tenant has a log of its own.
-        logs: the logs, by tenant; under None the log of all tenants.
+        logs: the logs, by tenant; the key None has the log of all tenants.
         generations: number of generations of streams so far.
         clock: returns seconds since the epoch.
     """
@@ -158,7 +163,7 @@ class Data:
 
 
 def copy_event(event: RawEvent) -> RawEvent:
-    """Return an event whose payload is its own."""
+    """Return a copy of an event that does not share its payload."""
     return replace(event, data=_copy_json(event.data), context=_copy_json(event.context))
 
 

@@ -25,7 +25,7 @@ class MemoryFinder(ConsumerFinder):
 
     Args:
         data: data that the backend's parts share.
-        tenant_id: tenant whose consumers it finds; None: all.
+        tenant_id: tenant whose consumers it finds; None: all tenants.
     """
 
     def __init__(self, data: Data, tenant_id: TenantId | None = None) -> None:
@@ -54,12 +54,12 @@ class MemoryFinder(ConsumerFinder):
 
 
 def cursor_info(name: str, key: str, cursor: Cursor) -> CursorInfo:
-    """Return what is known of a cursor.
+    """Return the public description of a cursor.
 
     Args:
-        name: of the read model.
-        key: the stream's key.
-        cursor: as it is kept.
+        name: name of the read model.
+        key: key of the stream.
+        cursor: the stored cursor.
     """
     tenant, category, uuid = key.split(SEPARATOR)
     known = "" if category == EMPTY_CATEGORY else unescape(category) if category else None

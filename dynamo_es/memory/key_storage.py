@@ -31,7 +31,7 @@ class MemoryKeyStorage(KeyStorageStrategy):
 
     Args:
         tenant_id: the tenant, any text.
-        shared: keys of another storage, to share them; None: start empty.
+        shared: keys to share with another storage; None: start empty.
 
     Raises:
         InvalidStreamIdError: the tenant id is not text.

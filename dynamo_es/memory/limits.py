@@ -1,7 +1,7 @@
-"""What DynamoDB refuses for its size, a backend in memory refuses too, with the same error.
+"""Makes the backend in memory refuse what is too large for DynamoDB, with the same error.
 
-So a test in memory fails where the same call on DynamoDB would. The sizes are those of the items
-that `DynamoBackend` would put, by its own code.
+So a test in memory fails where the same call on DynamoDB would. The code of `DynamoBackend`
+computes the sizes of the items that it would put.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent, TenantId
 
 _SURELY_FITS: Final = 100 * 1024
-"""Bytes of JSON that fit into one call, whatever names the events and the stream have."""
+"""Bytes of JSON that always fit into one call, however long the names are."""
 
 _SOME_TIME: Final = 4_111_111_111
-"""Seconds since the epoch: a time of as many digits as any."""
+"""Seconds since the epoch: a time with as many digits as any other."""
 
 
 def check_append_size(tenant_id: TenantId, append: StreamAppend) -> None:
-    """Raise `CommitTooLargeError` if DynamoDB would refuse an append for its size."""
+    """Raise `CommitTooLargeError` if an append is too large for DynamoDB."""
     if len(encode_events(append.events)) > _SURELY_FITS:
         _cost(tenant_id, append)
 
@@ -37,7 +37,7 @@ def check_append_size(tenant_id: TenantId, append: StreamAppend) -> None:
 def check_sizes_together(
     tenant_id: TenantId, appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck]
 ) -> None:
-    """Raise `CommitTooLargeError` if DynamoDB would refuse appends to several streams in one call.
+    """Raise `CommitTooLargeError` if appends to several streams are too large for one call.
 
     Args:
         tenant_id: the tenant.
@@ -62,13 +62,13 @@ def check_sizes_together(
 
 
 def check_snapshot_size(tenant_id: TenantId, snapshot: RawEvent, generation: int) -> None:
-    """Raise `CommitTooLargeError` if DynamoDB would refuse a snapshot for its size."""
+    """Raise `CommitTooLargeError` if a snapshot is too large for DynamoDB."""
     key = stream_key(tenant_prefix(tenant_id), snapshot.stream_id)
     plan_snapshot(key, snapshot, generation, "units")
 
 
 def check_state_size(tenant_id: TenantId, key: str, state: RawEvent) -> None:
-    """Raise `CommitTooLargeError` if DynamoDB would refuse the state of a model for its size."""
+    """Raise `CommitTooLargeError` if the saved state of a model is too large for DynamoDB."""
     if len(encode_events([state])) > _SURELY_FITS:
         boundary = stream_key(tenant_prefix(tenant_id), state.stream_id)
         plan_state(boundary, key, state, _SOME_TIME, "units")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _PIECE: Final = 1000
 _LOOK: Final = 10_000
-"""Events that one bounded read passes at most."""
+"""The most events that one bounded read looks at."""
 
 
 class MemoryLog(LogStrategy):
@@ -45,7 +45,7 @@ class MemoryLog(LogStrategy):
 
     Args:
         data: data that the backend's parts share.
-        tenant_id: tenant whose log it is, if each tenant has one.
+        tenant_id: tenant whose log it is, if each tenant has one; None: the log of all tenants.
     """
 
     def __init__(self, data: Data, tenant_id: TenantId | None = None) -> None:
@@ -54,12 +54,12 @@ class MemoryLog(LogStrategy):
 
     @property
     def last_position(self) -> Position | None:
-        """The last position assigned; see `LogStrategy.last_position`."""
+        """Return the last assigned position; see `LogStrategy.last_position`."""
         with self._data.lock:
             return len(self._data.log_of(self._tenant_id)) or None
 
     def position_at(self, moment: datetime) -> Position:
-        """Return the last position assigned before a moment; see `LogStrategy.position_at`."""
+        """Return the last position assigned before a time; see `LogStrategy.position_at`."""
         at = microseconds_of("moment", moment)
         with self._data.lock:
             log = self._data.log_of(self._tenant_id)
@@ -89,7 +89,7 @@ class MemoryLog(LogStrategy):
         return iter(found)
 
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
-        """Yield the live streams of a category; see `LogStrategy.streams`."""
+        """Yield the existing streams of a category; see `LogStrategy.streams`."""
         with self._data.lock:
             found = [
                 StreamInLog(_stream_id(identity, stream), stream.version)
@@ -149,7 +149,7 @@ class _Reader(LogReader):
 
 
 def _count(commits: list[CommitInLog], log: list[LogEntry], position: Position) -> None:
-    """Add the commit of the event at a position, unless it is the last one already."""
+    """Add the commit of the event at a position, unless it is already the last in the list."""
     first = position
     while not log[first - 1].first:
         first -= 1

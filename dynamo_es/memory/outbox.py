@@ -41,7 +41,7 @@ class MemoryOutbox(OutboxStrategy):
         """Return the outboxes of a tenant; see `OutboxStrategy.scoped_for_tenant`."""
         check_tenant(tenant_id)
         scoped = copy(self)
-        scoped._tenant_id = tenant_id  # noqa: SLF001 - of its own class
+        scoped._tenant_id = tenant_id  # noqa: SLF001 - the same class
         return scoped
 
     def look(self, outbox: str, now_ms: int) -> OutboxState:
@@ -119,7 +119,7 @@ class MemoryOutbox(OutboxStrategy):
             return self._outbox(outbox).in_order()
 
     def retry(self, outbox: str, position: Position, now_ms: int) -> None:
-        """Let an entry be tried again; see `OutboxStrategy.retry`."""
+        """Make an entry due again; see `OutboxStrategy.retry`."""
         with self._lock:
             found = self._outbox(outbox)
             if position not in found.entries:

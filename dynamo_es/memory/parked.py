@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 _Id: TypeAlias = tuple[str, str, str, str]
-"""Tenant of the consumer with its name, as a key; order; key of the stream; name."""
+"""Key of the consumer (its tenant and name); order; key of the stream; name of the consumer."""
 
 
 @dataclass(slots=True)
@@ -74,14 +74,14 @@ class MemoryParked(ParkedStrategy):
             self._data.entries.setdefault(found, _Entry(entry))
 
     def pass_over(self, key: ParkedKey, first: Place, last: Place) -> bool:
-        """Note events that the consumer passes over; see `ParkedStrategy.pass_over`."""
+        """Record events that the consumer passes over; see `ParkedStrategy.pass_over`."""
         found = self._id(key)
         with self._data.lock:
             entry = self._data.entries.get(found)
             if entry is None:
                 return False
             if first < entry.stream.first:
-                entry.lease = None  # the process that retries began after that event
+                entry.lease = None  # the process that retries began after this event: end its lease
             entry.stream = replace(
                 entry.stream,
                 first=min(first, entry.stream.first),

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 class MemoryStorage(BoundaryAppends):
     """Streams in memory for one tenant. Safe to share between threads.
 
-    Appends and loads copy the payloads, so you can change yours afterwards.
+    Appends and loads copy the payloads, so later changes to your own objects do no harm.
 
     Args:
         tenant_id: the tenant, any text.
-        shared: data of another storage, to share it; None: start empty.
-        hooks: the outbox filter and the listener; None: neither so far.
+        shared: data to share with another storage; None: start empty.
+        hooks: the outbox filter and the listener; None: neither yet.
 
     Raises:
         InvalidStreamIdError: the tenant id is not text.
@@ -40,7 +40,7 @@ class MemoryStorage(BoundaryAppends):
 
     @property
     def data(self) -> Data:
-        """The data that this storage shares with those of other tenants."""
+        """The data that this storage shares with the storages of other tenants."""
         return self._data
 
     @property
@@ -90,7 +90,7 @@ class MemoryStorage(BoundaryAppends):
             yield replace(copy_event(event), stream_id=stored_id)
 
     def head(self, stream_id: StreamId) -> StreamHead | None:
-        """Return where a stream ends; see `StorageStrategy.head`."""
+        """Return a stream's generation and newest version; see `StorageStrategy.head`."""
         identity = self._identify(stream_id)
         with self._data.lock:
             stream = self._data.streams.get(identity)
@@ -135,7 +135,7 @@ class MemoryStorage(BoundaryAppends):
 
     @property
     def current_position(self) -> Position | None:
-        """The last position; see `StorageStrategy.current_position`."""
+        """Return the last assigned position; see `StorageStrategy.current_position`."""
         with self._data.lock:
             return len(self._data.log_of(self._tenant_id)) or None
 

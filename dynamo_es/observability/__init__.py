@@ -1,7 +1,7 @@
 """Metrics and traces of a backend's operations.
 
 =====================  =====================================================================
-observer               what it does with the report of each operation
+observer               what it does with each operation's report
 =====================  =====================================================================
 `EmfMetrics`           writes CloudWatch metrics as lines of JSON; needs no library
 `OpenTelemetry`        makes a span; needs the extra ``otel``

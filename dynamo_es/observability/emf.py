@@ -1,7 +1,7 @@
-"""CloudWatch metrics in the embedded metric format: lines of JSON, which are logs and metrics.
+"""CloudWatch metrics in the embedded metric format: lines of JSON that are both logs and metrics.
 
-CloudWatch turns such lines into metrics itself: those that a Lambda function prints, and those that
-the CloudWatch agent collects from a container. This process sends no requests for them.
+CloudWatch turns the lines into metrics, whether a Lambda function prints them or the CloudWatch
+agent collects them from a container. The process itself sends no requests for them.
 
 Source: CloudWatch's "Specification: Embedded metric format".
 """
@@ -37,7 +37,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_VALUES: Final = 100
-"""Most values of one metric in one line."""
+"""The most values of one metric in one line."""
 
 _MAX_DIMENSIONS: Final = 30
 _MAX_NAMESPACE: Final = 256
@@ -54,7 +54,7 @@ _TAKEN: Final = _METRICS | {"_aws", "operation", "consumer", "bytes_written", "b
 
 @dataclass(slots=True)
 class _Sums:
-    """The sums of one operation, or one consumer, since the last line."""
+    """The figures of one operation or one consumer since the last line."""
 
     values: dict[str, list[float]] = field(default_factory=dict)
     counts: dict[str, float] = field(default_factory=dict)
@@ -73,23 +73,24 @@ class _Sums:
 class EmfMetrics:
     """An observer that turns reports into CloudWatch metrics. Safe to share between threads.
 
-    | metric | dimensions | of each line |
+    | metric | dimensions | meaning |
     |---|---|---|
-    | ``Duration`` | service, operation | milliseconds; the sample count is the operations |
+    | ``Duration`` | service, operation | milliseconds; the sample count is that of operations |
     | ``Requests`` | the same | API calls |
     | ``WriteUnits``, ``ReadUnits`` | the same | consumed units, if DynamoDB reports them |
     | ``Retries`` | the same | HTTP attempts beyond the first of a request |
     | ``Conflicts`` | the same | appends that lost to another writer |
     | ``Throttles`` | the same | operations that failed for lack of capacity |
     | ``Errors`` | the same | operations that failed for other reasons |
-    | ``Lag`` | service, consumer | positions that a projection lags |
+    | ``Lag`` | service, consumer | positions between a projection and the end of the log |
     | ``Parked`` | the same | streams that a projection has parked |
 
-    DynamoDB reports units with ``DYNAMO_ES_REPORT_CAPACITY=true``.
+    Set ``DYNAMO_ES_REPORT_CAPACITY=true`` to make DynamoDB report units.
 
-    The lines also have the bytes written and read, for queries of the log; these are not metrics.
-    Zeros are left out, because every metric costs money: let alarms treat missing data as good.
-    CloudWatch bills each value of a dimension as a metric, so tenants and streams are left out.
+    The lines also have the bytes written and read, for queries in CloudWatch Logs; these are not
+    metrics. Zeros are left out, because every metric costs money: let alarms treat missing data as
+    good. CloudWatch bills each value of a dimension as a metric, so tenants and streams are left
+    out.
 
     The observer writes lines when you call `flush`, when ``interval`` is over, and when a line is
     full. Lambda freezes a function after its reply, so decorate the handler::
@@ -106,14 +107,13 @@ class EmfMetrics:
         service: value of the dimension ``service``, which Powertools for AWS Lambda uses too;
             None: ``POWERTOOLS_SERVICE_NAME``, or the Lambda function's name, or ``dynamo_es``.
         dimensions: more dimensions, the same for all metrics, such as the stage.
-        by_operation: whether each operation has its own metrics; False: about a tenth of the
+        by_operation: whether each operation has its own metrics; False: about a tenth as many
             metrics.
-        interval: longest time between two lines, a timedelta or seconds. The first report after it
-            writes the lines.
-        write: called with each line, without its line end; None: prints it. Nothing is written
-            if ``POWERTOOLS_METRICS_DISABLED`` is true.
+        interval: the first report after this time writes the lines, a timedelta or seconds.
+        write: called with each line, without a line end; None: the line is printed. Nothing is
+            written if ``POWERTOOLS_METRICS_DISABLED`` is true.
         clock: returns seconds since the epoch.
-        environ: the variables; None: those of the process.
+        environ: the environment variables; None: those of the process.
 
     Raises:
         ConfigurationError: a namespace or dimensions that CloudWatch refuses.
@@ -180,7 +180,7 @@ class EmfMetrics:
         self._send(lines)
 
     def flush(self) -> None:
-        """Write the lines of all sums so far."""
+        """Write the lines for all reports since the last flush."""
         with self._lock:
             lines = self._take()
         self._send(lines)
@@ -230,14 +230,15 @@ def _check(namespace: str, dimensions: Mapping[str, str]) -> None:
         )
     if len(dimensions) >= _MAX_DIMENSIONS:
         raise ConfigurationError(
-            f"At most {_MAX_DIMENSIONS - 1} dimensions, 'service' included; got {len(dimensions)}."
+            f"dimensions must have at most {_MAX_DIMENSIONS - 1} entries, 'service' included; got "
+            f"{len(dimensions)}."
         )
     taken = _TAKEN & dimensions.keys()
     wrong = [name for name, value in dimensions.items() if not name or not value or name[0] == ":"]
     if taken or wrong:
         raise ConfigurationError(
             f"Rename these dimensions or give them a value: {sorted([*taken, *wrong])}. A name "
-            "must not be empty, begin with ':' or be that of a metric here."
+            "must not be empty, begin with ':' or be the name of a metric or field of the line."
         )
 
 

@@ -25,11 +25,11 @@ def metric_line(
 
     Args:
         namespace: namespace of the metrics.
-        dimensions: names and values; all metrics of the line have them together.
-        metrics: value of each metric, or its values.
+        dimensions: names and values; every metric of the line has all of them.
+        metrics: each metric's value, or list of values.
         now: seconds since the epoch.
         units: units other than ``Count``, by metric.
-        details: other members of the line, which are no metrics.
+        details: other members of the line, which are not metrics.
     """
     return json.dumps(
         {

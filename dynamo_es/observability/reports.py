@@ -1,4 +1,4 @@
-"""Figures of reports, and an observer that passes reports to several others."""
+"""Figures that observers take from reports, and an observer that passes reports to others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ERRORS: Final = "Errors"
 
 
 class ProgressOfConsumer(Protocol):
-    """How far a consumer of the log is, such as a `ProjectionReport`."""
+    """The progress of a consumer of the log, such as a `ProjectionReport`."""
 
     @property
     def name(self) -> str:
@@ -32,11 +32,11 @@ class ProgressOfConsumer(Protocol):
 
     @property
     def lag(self) -> int:
-        """Number of positions that the consumer has not handled."""
+        """The number of positions from the consumer to the end of the log."""
 
 
 def observers(*several: Observer) -> Observer:
-    """Return an observer that passes each report to all of these, in order.
+    """Return an observer that passes each report to all given observers, in order.
 
     ``DynamoBackend(config, observer=observers(EmfMetrics(), OpenTelemetry()))``. If one raises, its
     error is logged, and the others still get the report.
@@ -58,15 +58,15 @@ def observers(*several: Observer) -> Observer:
 
 
 def retries_of(report: OperationReport) -> int:
-    """Return the HTTP attempts of an operation beyond the first of each request."""
+    """Return the number of HTTP attempts of an operation beyond the first of each request."""
     return max(report.attempts - report.requests, 0)
 
 
 def outcome_of(error: BaseException | None) -> str | None:
     """Return the name under which a failed operation counts; None for a success.
 
-    A conflict is normal, and throttling is a matter of capacity. All others are errors that deserve
-    an alarm. Of several failed appends, the worst counts.
+    A conflict is normal, and throttling is a matter of capacity. All other failures are errors that
+    deserve an alarm. If several appends failed, the worst one counts.
     """
     if error is None:
         return None

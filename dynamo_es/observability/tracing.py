@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry: for each operation, and for each event that a consumer handles.
+"""OpenTelemetry spans for each operation, and for each event that a consumer handles.
 
 Source of the names: OpenTelemetry's semantic conventions for database clients and for messaging.
 """
@@ -39,7 +39,7 @@ class OpenTelemetry:
     siblings of the span. A span has no data of an event.
 
     Args:
-        tracer_provider: makes the tracer; None: the provider of the process.
+        tracer_provider: makes the tracer; None: the global provider of the process.
         clock: returns nanoseconds since the epoch.
 
     Raises:
@@ -83,9 +83,9 @@ class OpenTelemetry:
         span.end(end)
 
     def carrier(self) -> dict[str, str]:
-        """Return the current span's context to store with an event, so that consumers link to it.
+        """Return the current span's context. Store it with an event, so that consumers link to it.
 
-        ``Context(correlation_id=…, **tracing.carrier())``; empty outside any span.
+        ``Context(correlation_id=…, **tracing.carrier())``. Outside of any span it is empty.
         """
         fields: dict[str, str] = {}
         self._propagator.inject(fields)
@@ -116,7 +116,7 @@ class OpenTelemetry:
         """Return an outbox's publisher that makes a span for each event.
 
         Args:
-            destination: destination of the events, such as the name of an event bus.
+            destination: where the events go, such as the name of an event bus.
             publisher: as for `Outbox.run_once`, or a coroutine function for an `AsyncOutbox`.
                 An exception ends the span as an error.
         """
@@ -175,7 +175,7 @@ class OpenTelemetry:
         context = recorded.wrapped_event.context
         values = {name: getattr(context, name, None) for name in _FIELDS}
         fields = {name: value for name, value in values.items() if isinstance(value, str)}
-        # In an empty context: otherwise the current span, the parent, would be a link, too.
+        # Extract into an empty context. Otherwise the current span would be a link too.
         there = self._propagator.extract(fields, self._empty())
         appended = self._trace.get_current_span(there).get_span_context()
         return [self._trace.Link(appended)] if appended.is_valid else []
@@ -187,8 +187,8 @@ class OpenTelemetry:
 
 
 def _is_asynchronous(function: Any) -> bool:
-    """Whether a function returns a coroutine, in which its work is yet to be done."""
-    called = getattr(function, "__call__", None)  # noqa: B004 - which one would run
+    """Return whether a function returns a coroutine, so that its work is still to be awaited."""
+    called = getattr(function, "__call__", None)  # noqa: B004 - the method that a call would run
     return iscoroutinefunction(function) or iscoroutinefunction(called)
 
 

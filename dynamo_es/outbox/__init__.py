@@ -1,4 +1,4 @@
-"""The outbox: publishes the events that were chosen when they were appended."""
+"""The outbox: publishes the events that its filter chose when they were appended."""
 
 from dynamo_es.outbox.outbox import Outbox
 from dynamo_es.outbox.publishing import Publisher, SeveralPublisher, StoredPublisher

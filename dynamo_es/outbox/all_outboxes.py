@@ -1,4 +1,4 @@
-"""The outboxes of all tenants as one, where each tenant has a log of its own."""
+"""`OutboxOfAll`: the outboxes of all tenants as one, if each tenant has its own log."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 class OutboxOfAll(Outbox):
     """Publishes the events of all tenants, from one outbox in each log.
 
-    A log that cannot be read does not hold up the others. `position`, `retry`, `skip` and `reset`
-    are about one log, so they raise `TenantRequiredError`: use the outbox of
+    A log that cannot be read does not stop the others. `position`, `retry`, `skip` and `reset` need
+    one log, so they raise `TenantRequiredError`: use the outbox of
     ``backend.in_tenant(tenant_id)``.
 
     Args:
-        one: returns a tenant's outbox, given the tenant and the name.
+        one: returns the outbox of a tenant with a name.
         tenants: returns the tenants that have a log.
-        deserialize: makes a typed event of a raw one.
+        deserialize: turns a raw event into a typed one.
         name: name of the outbox in each log.
     """
 
@@ -58,47 +58,47 @@ class OutboxOfAll(Outbox):
 
     @property
     def position(self) -> Position:
-        """Each log has one of its own: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because each log has its own position."""
         self._refuse("The position")
 
     def named(self, name: str) -> Self:
-        """Return another outbox of the same events; see `Outbox.named`."""
+        """Return another outbox for the same events; see `Outbox.named`."""
         return type(self)(self._one, self._tenants, self._deserialize, name)
 
     def only(self, tenants: list[TenantId]) -> OutboxOfAll:
-        """Return the outboxes of some tenants, over the same outboxes of theirs."""
+        """Return the outboxes of some tenants; it shares them with this object."""
         return type(self)(
             lambda tenant, _: self._of(tenant), lambda: tenants, self._deserialize, self._name
         )
 
     def entries(self) -> list[OutboxEntry]:
-        """Return the events that failed, of all tenants; a position is one in the tenant's log.
+        """Return the failed events of all tenants. Positions are those in the tenant's log.
 
         Cost: 1 request for the registry, and 1 for each tenant.
         """
         return [entry for tenant in self._tenants() for entry in self._of(tenant).entries()]
 
     def retry(self, position: Position) -> None:  # noqa: ARG002 - refused
-        """Each log has such a position: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because each log has such a position."""
         self._refuse("An entry")
 
     def retry_all(self) -> int:
-        """Make the next run try all dead entries again, of all tenants; return their number."""
+        """Make the next run try all dead entries of all tenants again; return their number."""
         return sum(self._of(tenant_id).retry_all() for tenant_id in self._tenants())
 
     def skip(self, position: Position) -> None:  # noqa: ARG002 - refused
-        """Each log has such a position: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because each log has such a position."""
         self._refuse("An entry")
 
     def reset(self, position: Position) -> None:  # noqa: ARG002 - refused
-        """Each log has such a position: raises `TenantRequiredError`."""
+        """Raises `TenantRequiredError`, because each log has such a position."""
         self._refuse("The position")
 
     def _refuse(self, what: str) -> NoReturn:
         raise TenantRequiredError(f"{what} of the outbox {self._name}")
 
     def _of(self, tenant_id: TenantId) -> Outbox:
-        """Return a tenant's outbox, which is kept for what it knows of other workers' leases."""
+        """Return a tenant's outbox. It is kept, because it remembers other workers' leases."""
         found = self._kept.get(tenant_id)
         if found is None:
             found = self._kept[tenant_id] = self._one(tenant_id, self._name)
@@ -117,7 +117,7 @@ class OutboxOfAll(Outbox):
 
 
 class _RunOfAll:
-    """One run in each log. Use it once."""
+    """One run in the log of each tenant. Use it once."""
 
     def __init__(self, outbox: OutboxOfAll, terms: Terms) -> None:
         self._outbox = outbox
@@ -128,7 +128,7 @@ class _RunOfAll:
         return go(self.rounds(), publish)
 
     def rounds(self) -> Rounds[OutboxReport]:
-        """Yield due and new records, log by log; the first error is raised after all logs."""
+        """Yield due and new records, log by log. The first error is raised after all logs."""
         outbox, left = self._outbox, self._terms.limit
         total = OutboxReport(name=outbox.name)
         busy, unsequenced, positions = False, False, 0

@@ -1,4 +1,4 @@
-"""Changes an outbox by hand, under a lease: drops an entry, or sets the position."""
+"""Manual changes of an outbox, under a lease: drops an entry, or sets the position."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LEASE_MS: Final = 60_000
 
 
 class Hand(NamedTuple):
-    """Changes the state of an outbox once.
+    """Makes one change to the state of an outbox.
 
     Attributes:
         strategy: keeps the state of the outbox.
-        claim: identifies this change.
+        worker: identifies this change as a worker.
         watch: the leases of other workers that this process has seen.
         now_ms: milliseconds since the epoch.
     """
@@ -35,7 +35,7 @@ class Hand(NamedTuple):
     def skip(self, position: Position) -> None:
         """Drop an entry; see `Outbox.skip`."""
         with self._lease() as tried:
-            # Only a waiting entry can be dropped; while the lease is held, no worker tries it.
+            # Raises if there is no such entry. While this lease is held, no worker tries the entry.
             self.strategy.retry(self.worker.outbox, position, self.now_ms)
             self._check(self.strategy.remove(self.worker, tried, self._until_ms, position))
 
@@ -46,7 +46,7 @@ class Hand(NamedTuple):
 
     @contextmanager
     def _lease(self) -> Iterator[Position]:
-        """Hold the lease within the context, which gets the outbox's position."""
+        """Hold the lease during a ``with`` block, which gets the outbox's position."""
         name = self.worker.outbox
         lease = self.strategy.look(name, self.now_ms).lease
         if lease is not None and not self.watch.is_over(lease.holder, lease, self.now_ms):

@@ -1,4 +1,4 @@
-"""Drives a run of an outbox: publishes what it yields, and sends it the outcomes."""
+"""Drives a run of an outbox: publishes the records that it yields, and sends it the outcomes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Outcomes: TypeAlias = "list[Exception | None]"
-"""The exception that publishing raised for each record, or None."""
+"""For each record, the exception that publishing raised, or None."""
 
 Rounds: TypeAlias = "Generator[Sequence[RecordedRaw], Outcomes, T]"
-"""A run, one call of the publisher at a time: yields records to publish; send it the outcomes."""
+"""A run that yields the records for one publisher call at a time. Send it the outcomes."""
 
 Tries: TypeAlias = "Generator[RecordedRaw, Exception | None, T]"
-"""A run, one try at a time: yields a record to publish; send it the exception, or None."""
+"""A run that yields one record at a time. Send it the exception of publishing, or None."""
 
 
 def go(started: Rounds[T], publish: Callable[[Sequence[RecordedRaw]], Outcomes]) -> T:
-    """Publish what a run yields, and return its report.
+    """Publish the records that a run yields, and return its report.
 
     Args:
-        started: the run, one call of the publisher at a time.
+        started: the run.
         publish: publishes records; returns the outcome of each.
     """
     with closing(started) as rounds:
@@ -39,7 +39,7 @@ def go(started: Rounds[T], publish: Callable[[Sequence[RecordedRaw]], Outcomes])
 
 
 def one_by_one(started: Rounds[T]) -> Tries[T]:
-    """Return a run whose rounds have one record each as one of single tries."""
+    """Turn a run whose rounds have one record each into a run of single records."""
     with closing(started) as rounds:
         try:
             (record,) = next(rounds)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, RecordedRaw
 
 CHOSEN: Final = Selection(outbox=True)
-"""The events of an outbox."""
+"""Selects the events that the outbox filter chose."""
 
 
 class Finder:
-    """Finds events at rising positions; reads each piece of the log once."""
+    """Finds events at ascending positions, and reads each part of the log once."""
 
     def __init__(self, log: LogStrategy) -> None:
         self._log = log
@@ -23,9 +23,9 @@ class Finder:
         self._reached: Position = 0
 
     def find(self, position: Position) -> RecordedRaw | None:
-        """Return the event at a position, above the one before; None: it is not there.
+        """Return the event at a position, which must be above the previous one; None without it.
 
-        It is gone for good if the log was `reached` up to its position.
+        If `reached` returns True for the position, the event is gone for good.
         """
         if position > self._reached:
             reader = self._log.reader(position - 1, CHOSEN)
@@ -34,5 +34,5 @@ class Finder:
         return self._records.get(position)
 
     def reached(self, position: Position) -> bool:
-        """Whether the log was read up to a position: a read may lag after a write."""
+        """Return whether the log was read up to a position: reads may miss the newest events."""
         return position <= self._reached

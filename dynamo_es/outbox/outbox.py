@@ -1,4 +1,4 @@
-"""The outbox of a backend: publishes the events that were chosen when they were appended."""
+"""`Outbox`: publishes the events that its filter chose when they were appended."""
 
 from __future__ import annotations
 
@@ -35,24 +35,25 @@ if TYPE_CHECKING:
 DEFAULT_NAME: Final = "outbox"
 
 _LOOK_EVERY: Final = 60.0
-"""Seconds between two checks for events without a position, if the last check found none."""
+"""Seconds between two checks for events without a position, after a check that found none."""
 
 
 class Outbox:
-    """Publishes the events that were chosen when they were appended, of all tenants.
+    """Publishes the events that the outbox filter chose when they were appended.
 
     ``backend.with_outbox().outbox.run_forever(publish)``
 
-    Each event is published at least once. It is published twice only if a worker dies between
-    publishing it and recording that, or if a publisher takes longer than half the lease. A
-    publisher that takes several events a call (`SeveralPublisher`) may repeat those of one call. A
-    receiver recognizes a repetition by the event's uuid. Safe to share between threads.
+    Each event is published at least once. It is published twice only if a worker dies after it
+    publishes the event and before it records that, or if a publisher takes longer than half the
+    lease. If a publisher takes several events in a call (`SeveralPublisher`), all events of that
+    call may be repeated. Receivers recognize a repeated event by its uuid. Safe to share between
+    threads.
 
     Args:
         strategy: keeps the position and the failed entries.
-        log: holds the events.
-        deserialize: makes a typed event of a record; takes ``keep_unknown``.
-        name: name of the outbox; each has its own position and failed entries.
+        log: the log to read.
+        deserialize: turns a raw event into a typed one; takes ``keep_unknown``.
+        name: name of the outbox. Each name has its own position and failed entries.
         clock: returns seconds since the epoch. Clocks of other workers may differ.
         new_id: returns a new unique id for each run.
         watch: the leases of other workers that this process has seen; None: none so far.
@@ -87,14 +88,14 @@ class Outbox:
 
     @property
     def position(self) -> Position:
-        """Every event up to here was tried; 0 before the first run. Cost: 1 request."""
+        """The outbox has tried every event up to here; 0 before the first run. Cost: 1 request."""
         return self._strategy.look(self._name, self._now_ms()).position
 
     def named(self, name: str) -> Self:
-        """Return another outbox of the same events, for another receiver.
+        """Return another outbox for the same events, with its own position, for another receiver.
 
         Args:
-            name: text of at most 255 bytes, without ``#``.
+            name: name of that outbox, text of at most 255 bytes, without ``#``.
         """
         return type(self)(
             self._strategy,
@@ -120,45 +121,46 @@ class Outbox:
     ) -> OutboxReport:
         """Publish the events that are due, and then the new ones, in the order of positions.
 
-        Events that failed earlier are due once their delay is over. An event that cannot be
-        published does not hold up the others; one whose stream was deleted is dropped.
+        Events that failed earlier are due when their delay is over. An event that cannot be
+        published does not stop the others. A failed event whose stream was deleted is dropped.
 
         Args:
             publisher: a plain function, called with a `Recorded` for each event. If its attribute
-                ``as_stored`` is True, as with the publishers in `dynamo_es.aws_lambda`, it gets
-                the `RecordedRaw`, and needs no event classes. An exception of the publisher, or
-                of making the typed event, is a failed try. A `BaseException` such as
+                ``as_stored`` is True, as with the publishers in `dynamo_es.aws_lambda`, it gets the
+                `RecordedRaw`, and needs no event classes. If the publisher raises an exception, or
+                the event does not load, that is a failed try. A `BaseException` such as
                 `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
-            attempts: most tries of an event, 1 or more; None: as many as its time allows.
-            give_up_after: how long an event is tried again, a timedelta or seconds. A try that
-                fails so long after the event's first try is the last. Then the event is dead
+            attempts: most tries of an event, 1 or more; None: as many as ``give_up_after`` allows.
+            give_up_after: how long an event is tried again, a timedelta or seconds. The first
+                failure after this time since the event's first try is the last: the event is dead
                 until `Outbox.retry`.
-            retry_delay: time between the first try and the second; each further wait is
-                twice the one before, up to an hour. 0: the next run tries again.
-            lease: time that other workers stay out after each write of this one, 1 s or more.
-                A publisher must return within half of that time.
-            keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with
-                its data as stored. If False, such an event is a failed try.
+            retry_delay: time between the first try and the second, a timedelta or seconds; each
+                further wait is twice as long, up to an hour. 0: the next run tries again.
+            lease: time that other workers stay out after each write of this worker, a timedelta or
+                seconds, 1 second or more. A publisher must return within half of this time.
+            keep_unknown: whether to pass an event without a class to the publisher as an
+                `UnknownEvent`, with its data as stored. False: such an event is a failed try.
             stop: set it to return after the current call of the publisher.
 
         Returns:
-            What the run did. If another worker has the lease: nothing, and ``busy`` is True.
+            A report of the run. If another worker has the lease, nothing was done, and ``busy`` is
+            True.
 
         Raises:
-            InvalidSubscriptionError: the publisher is asynchronous or not callable, or a number
-                is out of range. A publisher that returns an awaitable ends the run, and nothing
-                moves.
+            InvalidSubscriptionError: the publisher is asynchronous or not callable, or a number is
+                out of range. Also if the publisher returns an awaitable: the event then counts as
+                not tried.
             InvalidConsumerError: the outbox's name cannot be part of a key.
-            InvalidPositionError: the outbox is after the end of the log: the log is a different
-                or restored one.
-            ServiceError: AWS refused or did not answer. Run again; the event that was published
-                last may be published again.
+            InvalidPositionError: the outbox is after the end of the log, so the log is another or a
+                restored one.
+            ServiceError: AWS refused or did not answer. Run again; the events of the last publisher
+                call may be published again.
 
-        Cost on DynamoDB: without work 1 request and a read of the log, no write, and once a
-        minute a look for events after the end of the log. With work 2 requests more, a write of
-        1 unit for each call of the publisher, and writes of 4 to 6 units for each failed try and
-        for each event published after one.
+        Cost on DynamoDB: without work, 1 request and a read of the log, no write, and once a minute
+        a look for events without a position. With work, 2 requests more, a write of 1 unit for each
+        call of the publisher, and writes of 4 to 6 units for each failed try and for each event
+        that is published after a failed try.
         """
         terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)
@@ -178,9 +180,8 @@ class Outbox:
         """Return a run as a generator, for callers that publish themselves.
 
         It yields a `RecordedRaw` for each event to publish. Send it the exception that publishing
-        raised, or None. It returns the report. Close it to leave the rest to another run.
-
-        Args and errors are those of `run_once`.
+        raised, or None. The generator returns the report. Close it to leave the rest to another
+        run. Arguments and errors are those of `run_once`.
         """
         terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
         return one_by_one(self._new_run(terms).rounds())
@@ -197,25 +198,25 @@ class Outbox:
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> OutboxReport:
-        """Run again and again until stopped.
+        """Publish events as they come, until stopped.
 
-        Without work, or while another worker has the lease, it looks again after 0.1 s, later after
-        up to 1 s. It logs temporary errors (throttling, contention, lost connections) as warnings,
-        and tries again.
+        Without work, or while another worker has the lease, it looks again after 0.1 seconds, later
+        after up to 1 second. It logs temporary errors (throttling, contention, lost connections) as
+        warnings, and tries again.
 
         Args:
-            publisher: see `run_once`, as for the other arguments.
+            publisher: as for `run_once`.
             stop: set it in another thread or a signal handler to return after the current run;
                 None: run until an error.
             limit: most tries between two looks at ``stop``.
-            attempts: most tries of an event; None: any number.
-            give_up_after: how long an event is tried again.
-            retry_delay: time between the first try and the second.
-            lease: time that other workers stay out after each write.
-            keep_unknown: pass on an event without a class.
+            attempts: as for `run_once`.
+            give_up_after: as for `run_once`.
+            retry_delay: as for `run_once`.
+            lease: as for `run_once`.
+            keep_unknown: as for `run_once`.
 
         Returns:
-            The work of all runs in one report; position and flags are those of the last run.
+            One report of all runs; position and flags are those of the last run.
 
         Raises:
             Exception: the errors of `run_once`, except for temporary ones.
@@ -238,12 +239,12 @@ class Outbox:
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> Iterator[Self]:
-        """Run in a thread within the context: ``with outbox.in_background(publish):``.
+        """Run in a thread during a ``with`` block: ``with outbox.in_background(publish):``.
 
-        Args are those of `run_forever`; the publisher is called in that thread.
+        Arguments are those of `run_forever`. The publisher is called in that thread.
 
         Raises:
-            Exception: at the end of the context, the error that ended the thread.
+            Exception: the thread ended with an error; it is raised at the end of the block.
         """
         terms = Terms.of(limit, attempts, give_up_after, retry_delay, lease)
         publish = self._checked(publisher, keep_unknown=keep_unknown)
@@ -253,7 +254,7 @@ class Outbox:
             yield self
 
     def entries(self) -> list[OutboxEntry]:
-        """Return the events that failed and are not published yet, dead or not, by position.
+        """Return the entries of failed events that are not published yet, sorted by position.
 
         Raises:
             InvalidConsumerError: the outbox's name cannot be part of a key.
@@ -265,9 +266,9 @@ class Outbox:
         """Make the next run try a failed event again, with the tries and the time of a new event.
 
         Raises:
-            UnknownOutboxEntryError: no entry is at that position; it was never there, or its event
-                is published by now.
-            InvalidPositionError: a negative position.
+            UnknownOutboxEntryError: there is no entry at that position: its event never failed, or
+                was published since.
+            InvalidPositionError: the position is negative.
             InvalidConsumerError: the outbox's name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
@@ -277,7 +278,7 @@ class Outbox:
     def retry_all(self) -> int:
         """Make the next run try all dead entries again; return their number.
 
-        Entries that wait for their next try do not change. The errors are those of `entries`.
+        Entries that wait for their next try do not change. Errors are those of `entries`.
         """
         dead = [entry for entry in self.entries() if entry.dead]
         for entry in dead:
@@ -288,7 +289,7 @@ class Outbox:
         """Drop an entry, dead or not, without publishing its event.
 
         Raises:
-            UnknownOutboxEntryError: no entry is at that position.
+            UnknownOutboxEntryError: there is no entry at that position.
             OutboxBusyError: a worker has the lease.
             EventStoreError: other errors of `retry`.
 
@@ -303,7 +304,7 @@ class Outbox:
         If you set it back, the events in between are published again. Entries do not change.
 
         Raises:
-            InvalidPositionError: negative, or after the end of the log.
+            InvalidPositionError: the position is negative, or after the end of the log.
             OutboxBusyError: a worker has the lease.
             EventStoreError: other errors of `entries`.
 
@@ -328,7 +329,7 @@ class Outbox:
         return Run(self._strategy, self._log, worker, terms, self._now_ms, self._watch, look)
 
     def _look_further(self) -> bool:
-        """Check for events after the end of the log; at most once a minute while it finds none."""
+        """Look for events without a position, at most once a minute while there are none."""
         now = self._clock()
         if now < self._look_at:
             return False

@@ -1,4 +1,4 @@
-"""Publishers, which get events in their stored form or as objects of their classes."""
+"""Publishers: functions that publish typed or stored events, one by one or several at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PUBLISHER: Final = "publisher"
 
 
 class StoredPublisher(Protocol):
-    """Publishes events as they are stored, without their classes.
+    """Publishes events in their stored form, without their classes.
 
     Attributes:
         as_stored: True; a publisher of typed events has no such attribute.
@@ -36,7 +36,7 @@ class StoredPublisher(Protocol):
 
 
 class SeveralPublisher(StoredPublisher, Protocol):
-    """Publishes several stored events in one call, and says what became of each.
+    """Publishes several stored events in one call, and returns the outcome of each.
 
     Attributes:
         at_once: most events of a call, 1 or more.
@@ -45,9 +45,9 @@ class SeveralPublisher(StoredPublisher, Protocol):
     at_once: int
 
     def publish_all(self, records: Sequence[RecordedRaw], /) -> list[Exception | None]:
-        """Publish events; return None for each that is published, or its exception, in order.
+        """Publish events; return for each, in order, None or the exception why it is not published.
 
-        An exception that it raises counts as a failed try of all.
+        If the call itself raises an exception, that is a failed try of all events.
         """
 
 
@@ -57,11 +57,11 @@ Publisher: TypeAlias = Callable[["Recorded"], Any] | StoredPublisher
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """Publishes records with a publisher.
+    """Calls a publisher with records.
 
     Attributes:
-        several: publishes records; returns the exception of each, or None.
-        at_once: most records of a call.
+        several: publishes records; returns for each None or its exception.
+        at_once: most records in one call.
     """
 
     several: Callable[[Sequence[RecordedRaw]], Outcomes]
@@ -75,12 +75,12 @@ class Publishing:
 def checked_publisher(
     publisher: Publisher, deserialize: Callable[..., Recorded], *, keep_unknown: bool
 ) -> Publishing:
-    """Return a `Publishing` that calls a publisher with the events it takes.
+    """Check a publisher, and return a `Publishing` that calls it with the events that it takes.
 
     Args:
         publisher: see `Outbox.run_once`.
-        deserialize: makes a typed event of a record; takes ``keep_unknown``.
-        keep_unknown: pass on an event without a class as an `UnknownEvent`.
+        deserialize: turns a raw event into a typed one; takes ``keep_unknown``.
+        keep_unknown: whether to pass on an event without a class as an `UnknownEvent`.
 
     Raises:
         InvalidSubscriptionError: the publisher is asynchronous or not callable, or its ``at_once``
@@ -136,14 +136,14 @@ def _outcome(publish: Callable[[RecordedRaw], None], record: RecordedRaw) -> Exc
     try:
         publish(record)
     except AsynchronousFunctionError:
-        raise  # not a try: it would never publish any event
+        raise  # not a failed try: this publisher can never publish an event
     except Exception as failure:  # noqa: BLE001 - the other events come next
         return failure
     return None
 
 
 def _unknown(record: RecordedRaw) -> Recorded:
-    """Return an event of the log without a class, with its data as stored."""
+    """Return an event of the log as an `UnknownEvent` with its stored data."""
     from dynamo_es.event_store.wrapped import Recorded, UnknownEvent, WrappedEvent, context_of
 
     raw = record.entry

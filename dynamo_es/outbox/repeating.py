@@ -17,18 +17,18 @@ _logger = logging.getLogger("dynamo_es")
 
 _SHORTEST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 1.0
-"""Shortest and longest wait, in seconds, between two runs while no event comes."""
+"""Shortest and longest wait between two runs without events, in seconds."""
 
 _PASSING: Final = (ThrottledError, ContentionError, UnavailableError)
 
 
 def run_until(stop: Event, name: str, run: Callable[[], OutboxReport]) -> OutboxReport:
-    """Run an outbox until it is stopped; return the work of all runs in one report.
+    """Run an outbox until it is stopped; return one report of all runs.
 
     Args:
         stop: set it to return after the current run.
         name: name of the outbox.
-        run: runs it once. Temporary errors are logged, and it runs again.
+        run: runs the outbox once. After a temporary error, which is logged, it is called again.
     """
     total = OutboxReport(name=name)
     wait = _SHORTEST_WAIT

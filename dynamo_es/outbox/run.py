@@ -1,10 +1,10 @@
 """One run of an outbox: takes the lease, publishes due and new events, gives the lease back.
 
-The run calls the publisher with one event, or with a few where the publisher takes several. It
-records the outcomes before the next call, by writes that only the holder of the lease can make. If
-the worker dies between publishing and recording, the next worker publishes the events of that call
-again. No other event is published twice, as long as no call takes longer than half the lease, and
-no event is left out.
+The run calls the publisher with one event, or with several if the publisher takes several. It
+records the outcomes before the next call, with writes that only the holder of the lease can make.
+If the worker dies between a call and the record of its outcomes, the next worker publishes the
+events of that call again. No other event is published twice, as long as no call takes longer than
+half the lease. No event is left out.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_ERROR_CHARACTERS: Final = 500
 """Most characters of an error that an entry keeps."""
 
 WORTH_A_WRITE: Final = 1000
-"""Number of positions without an event to publish after which the outbox moves anyway."""
+"""Number of positions without an event to publish after which the position is saved anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +45,9 @@ class OutboxReport(WorkerReport):
     """Says what a run of an outbox did. `handled` counts the events that it published.
 
     Attributes:
-        dead: failed tries that were the last: those events are tried again only after
+        dead: number of events whose last try failed; they are tried again only after
             `Outbox.retry`.
-        dropped: failed events that are not tried again, because their streams were deleted.
+        dropped: number of failed events that are dropped, because their streams were deleted.
         busy: whether another worker has the lease, or took it during the run.
     """
 
@@ -61,7 +61,7 @@ class OutboxReport(WorkerReport):
         return bool(self.handled or self.failed or self.dropped)
 
     def followed_by(self, later: OutboxReport) -> OutboxReport:
-        """Return one report of this run and a later one."""
+        """Return one report for this run and a later one."""
         return replace(
             later,
             handled=self.handled + later.handled,
@@ -81,12 +81,12 @@ class Run:
 
     Args:
         strategy: keeps the state of the outbox.
-        log: holds the events.
+        log: the log to read.
         worker: identifies this run.
-        terms: how it publishes.
+        terms: settings of the run.
         now_ms: returns milliseconds since the epoch.
         watch: the leases of other workers that this process has seen.
-        look_further: looks for events after the end of the log; see `LogStrategy.unsequenced`.
+        look_further: looks for events without a position; see `LogStrategy.unsequenced`.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place
@@ -107,7 +107,7 @@ class Run:
         self._watch = watch
         self._look_further = look_further
         self._published = self._failed = self._dead = self._dropped = 0
-        # The position that is stored, and the one that may be.
+        # The position that is stored, and the position up to which events were tried.
         self._recorded: Position = 0
         self._tried: Position = 0
         self._leased_until_ms = 0
@@ -122,7 +122,7 @@ class Run:
         return go(self.rounds(), publish)
 
     def rounds(self) -> Rounds[OutboxReport]:
-        """Yield due and new records, for one call of the publisher at a time."""
+        """Yield due and new records, for one publisher call at a time."""
         now_ms = self._now_ms()
         state = self._strategy.look(self._worker.outbox, now_ms)
         self._recorded = state.position
@@ -149,7 +149,7 @@ class Run:
         except _LeaseLostError:
             return self._report(busy=True)
         except BaseException:
-            # Best effort, so that the next run need not wait for the lease to end.
+            # Best effort: it only saves the next run the wait for the end of the lease.
             with suppress(Exception):
                 self._strategy.release(self._worker, self._unrecorded())
             raise
@@ -172,7 +172,7 @@ class Run:
         self._tried = reader.position
 
     def _try_new(self, records: list[RecordedRaw]) -> Rounds[bool]:
-        """Try new events up to the limit; return whether these were all of them."""
+        """Try new events up to the limit; return whether all of them were tried."""
         while records and (left := self._left):
             most = min(left, self._terms.at_once)
             some, records = records[:most], records[most:]
@@ -181,7 +181,7 @@ class Run:
                 if error is None:
                     self._tried = record.position
                     continue
-                # This moves the outbox over the events before it, too.
+                # This also moves the position past the events before it.
                 self._keep_failed(record, error, record.position)
                 self._tried = self._recorded = record.position
             if self._recorded < self._tried:
@@ -191,10 +191,10 @@ class Run:
         return not records
 
     def _try_again(self) -> Rounds[None]:
-        """Try the events again that are due, up to the limit."""
+        """Try due events again, up to the limit."""
         finder = Finder(self._log)
         found: list[tuple[OutboxEntry, RecordedRaw]] = []
-        # Look again under the lease: another worker may have just published them.
+        # Read again under the lease, because another worker may just have published them.
         for entry in self._strategy.look(self._worker.outbox, self._now_ms()).due:
             if len(found) >= self._left:
                 break
@@ -226,7 +226,7 @@ class Run:
         self._keep(self._strategy.remove(self._worker, self._recorded, until_ms, entry.position))
 
     def _deliver(self, records: Sequence[RecordedRaw]) -> Rounds[Outcomes]:
-        """Yield events to publish; return the exceptions that publishing raised."""
+        """Yield events to publish; return their outcomes."""
         if self._leased_until_ms - self._now_ms() < self._terms.lease_ms / 2:
             self._keep(self._strategy.move(self._worker, self._recorded, self._next_lease()))
         return (yield records)
@@ -268,7 +268,7 @@ class Run:
 
     @property
     def _left(self) -> int:
-        """Number of tries up to the limit; 0 if the run is told to stop."""
+        """Number of tries that are left up to the limit; 0 if the run must stop."""
         if self._terms.is_over:
             return 0
         return self._terms.limit - self._published - self._failed

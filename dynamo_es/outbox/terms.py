@@ -1,4 +1,4 @@
-"""The terms of a run: how many tries, how long the waits, how long the lease."""
+"""`Terms`: the settings of an outbox run, such as its tries, waits and lease."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ if TYPE_CHECKING:
     from threading import Event
 
 DEFAULT_AGE: Final = timedelta(hours=24)
-"""How long an event that fails is tried again where nothing else is said."""
+"""Default time for which a failing event is tried again."""
 
 _LONGEST_DELAY_MS: Final = 60 * 60 * 1000
-"""The longest wait between two tries of an event, where the doubling ends."""
+"""Longest wait between two tries of an event, in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a run publishes.
+    """The settings of an outbox run.
 
     Attributes:
         limit: most tries of the run.
-        attempts: most tries of an entry; None: any number.
-        give_up_after_ms: milliseconds after the first try of an entry from which a failed try is
+        attempts: most tries of an event; None: any number.
+        give_up_after_ms: milliseconds since the first try of an event after which a failed try is
             the last.
-        retry_delay_ms: milliseconds between the first try of an entry and the second; each
-            further wait is twice the one before, up to an hour or the first wait.
+        retry_delay_ms: milliseconds between the first try of an event and the second. Each further
+            wait is twice as long, up to an hour, or up to this wait if it is longer.
         lease_ms: milliseconds that the lease lasts after each write.
-        at_once: most events of one call of the publisher.
-        stop: ends the run after a call of the publisher once it is set; None: nothing does.
+        at_once: most events in one publisher call.
+        stop: if it is set, the run ends after the current publisher call; None: the run cannot be
+            stopped.
     """
 
     limit: int
@@ -53,10 +54,10 @@ class Terms:
         retry_delay: timedelta | float,
         lease: timedelta | float,
     ) -> Self:
-        """Return the terms that a caller gave, with durations in seconds.
+        """Check the settings that a caller gave, and return them with durations in milliseconds.
 
         Raises:
-            InvalidSubscriptionError: an argument out of range.
+            InvalidSubscriptionError: an argument is out of range.
         """
         for name, value in (("limit", limit), ("attempts", attempts)):
             if (type(value) is not int or value < 1) and not (name == "attempts" and value is None):
@@ -72,25 +73,25 @@ class Terms:
         )
 
     def for_calls(self, at_once: int, stop: Event | None = None) -> Terms:
-        """Return the same terms for a publisher that takes so many events a call."""
+        """Return these terms for a publisher that takes up to ``at_once`` events in a call."""
         return replace(self, at_once=at_once, stop=stop)
 
     @property
     def is_over(self) -> bool:
-        """Whether the run is told to stop."""
+        """Whether the run must stop."""
         return self.stop is not None and self.stop.is_set()
 
     def delay_ms(self, attempts: int) -> int:
         """Return the wait after a number of failed tries, 1 or more, in milliseconds."""
-        # The cap keeps the number small; 40 doublings of a millisecond take longer than an hour.
+        # The cap keeps the number small: 40 doublings of a millisecond are longer than an hour.
         doubled = self.retry_delay_ms * 2 ** min(attempts - 1, 40)
         return int(min(doubled, max(self.retry_delay_ms, _LONGEST_DELAY_MS)))
 
     def gives_up(self, attempts: int, age_ms: float) -> bool:
-        """Whether a failed try of an entry is the last.
+        """Return whether a failed try of an event is the last.
 
         Args:
-            attempts: failed tries so far, this one included.
+            attempts: number of failed tries, including this one.
             age_ms: milliseconds since the first try.
         """
         if self.attempts is not None and attempts >= self.attempts:

@@ -1,1 +1,1 @@
-"""Keeps read models up to date: projections over the log, and projectors over single streams."""
+"""Keeps read models up to date: projections read the log, projectors follow single streams."""

@@ -1,4 +1,4 @@
-"""One run of a projection over the logs of all tenants, with a checkpoint and a lease in each."""
+"""One run of a projection in the logs of all tenants, with a checkpoint and a lease in each."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ _log = logging.getLogger("dynamo_es")
 
 
 class RunOfAll:
-    """A run over all logs, one after the other; each has its checkpoint.
+    """A run in all logs, one after the other. Each log has its own checkpoint.
 
-    A log whose events fail does not stop the others: the error is raised after them.
+    A log whose events fail does not stop the others: its error is raised after the other logs'
+    turn.
 
     Args:
-        parts: what the projection runs with; its log stands for all.
+        parts: settings and parts of the projection; its log stands for all logs.
         stop: set it to return after the current event.
         on_progress: called with a report of all logs after each batch.
-        only: run in the logs of these tenants; None: of all that are in the registry.
+        only: run in the logs of these tenants; None: in the logs of all tenants in the registry.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class RunOfAll:
 
     @property
     def report(self) -> ProjectionReport:
-        """What the run did so far, in all logs; positions are sums over the logs."""
+        """The work of the run so far, in all logs. Positions are sums over the logs."""
         reports = [run.report for run in self._runs.values()]
         return ProjectionReport(
             name=self._parts.name,
@@ -79,7 +80,7 @@ class RunOfAll:
         """Handle the events that the logs have now.
 
         Raises:
-            Exception: the first error, after all other logs were run.
+            Exception: the first error; raised after all other logs had their turn.
         """
         if failure := self._go_round(self._once_in):
             raise failure
@@ -90,7 +91,8 @@ class RunOfAll:
         """Handle events of the logs whose leases this worker has, until stopped.
 
         Raises:
-            Exception: the first error that is not temporary, after the other logs' turn.
+            Exception: the first error that is not temporary; raised after the other logs had their
+                turn.
         """
         try:
             self._repeat()
@@ -152,7 +154,7 @@ class RunOfAll:
         )
 
     def _turn_in(self, tenant_id: TenantId) -> None:
-        """Handle the events of a log if this worker has its lease, or can take it."""
+        """Handle the events of a log if this worker has its lease or can take it."""
         run = self._run_of(tenant_id)
         try:
             if run.holding.held or (self._share.may_take(tenant_id) and run.try_take()):

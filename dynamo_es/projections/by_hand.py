@@ -1,4 +1,4 @@
-"""Moves a cursor by hand, past an event that fails or back, and drops parked streams."""
+"""Manual changes: moves a cursor past an event that fails, or back, and drops parked streams."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.parked import ParkedKey, ParkedStrategy
 
 _ANYWHERE: Final = 10**18
-"""A version above all others."""
+"""A version above all stored ones."""
 _LEASE_MS: Final = 60_000
 
 
 def skip_version(cursors: CursorStrategy, followed: Followed, version: int, now_ms: int) -> bool:
-    """Move a cursor past an event if that is the next one; return whether the cursor moved.
+    """Move a cursor past an event if it is the next one; return whether the cursor moved.
 
     Args:
         cursors: keeps the cursor.
@@ -28,7 +28,7 @@ def skip_version(cursors: CursorStrategy, followed: Followed, version: int, now_
         now_ms: milliseconds since the epoch.
 
     Raises:
-        CursorBusyError: a process applies events of that stream now.
+        CursorBusyError: another process is applying events of that stream.
     """
     worker = uuid4().hex
     at = cursors.take(followed, version, worker, now_ms, now_ms + _LEASE_MS)
@@ -40,17 +40,17 @@ def skip_version(cursors: CursorStrategy, followed: Followed, version: int, now_
 
 
 def reset_version(cursors: CursorStrategy, followed: Followed, version: int, now_ms: int) -> None:
-    """Set a cursor back or forward; the read model then gets the events after it.
+    """Set a cursor back or forward. The read model then gets the events after it.
 
     Args:
         cursors: keeps the cursor.
         followed: the stream, with the generation of the cursor.
-        version: version that the cursor gets, 0 or more.
+        version: new version of the cursor, 0 or more.
         now_ms: milliseconds since the epoch.
 
     Raises:
-        InvalidRangeError: a version below 0.
-        CursorBusyError: a process applies events of that stream now.
+        InvalidRangeError: the version is not an integer of 0 or more.
+        CursorBusyError: another process is applying events of that stream.
     """
     if type(version) is not int or not 0 <= version < _ANYWHERE:
         raise InvalidRangeError(f"version must be an integer of 0 or more, not {shown(version)}.")
@@ -62,19 +62,19 @@ def reset_version(cursors: CursorStrategy, followed: Followed, version: int, now
 def drop_parked(
     parked: ParkedStrategy, cursors: CursorStrategy, key: ParkedKey, now_ms: int
 ) -> bool:
-    """Take a parked stream off the list and leave out its events; False: it is not on the list.
+    """Take a parked stream off the list and leave out its events; False if it is not parked.
 
-    The consumer gets the events after the last one that it passed over. For a consumer that follows
-    single streams, the cursor moves to there.
+    The consumer goes on after the last event that it passed over. If it follows single streams, its
+    cursor moves there.
 
     Args:
-        parked: keeps the entry.
-        cursors: keep the cursors of read models.
+        parked: keeps the entries of parked streams.
+        cursors: keeps the cursors of read models.
         key: the consumer and the stream.
         now_ms: milliseconds since the epoch.
 
     Raises:
-        CursorBusyError: a process retries the stream now, or applies its events.
+        CursorBusyError: another process is retrying the stream, or applying its events.
     """
     worker = uuid4().hex
     while (entry := parked.take(key, worker, now_ms, now_ms + _LEASE_MS)) is not None:
@@ -82,7 +82,7 @@ def drop_parked(
             seen = entry.seen
             followed = Followed(key.name, key.stream_id, key.tenant_id, seen.generation)
             reset_version(cursors, followed, seen.number, now_ms)
-        # Not if the consumer has passed over another event meanwhile.
+        # Refused if the consumer has passed over another event in the meantime.
         if parked.unpark(key, worker, entry.seen):
             return True
     return False

@@ -1,4 +1,4 @@
-"""The controls of a projection: where it is, setting it back, versions, pauses, parked streams."""
+"""`Controls`: the position, reset, versions, pauses and parked streams of a projection."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 
 class Controls:
-    """What you can ask of a projection, and change, while it runs or not."""
+    """Inspects and changes a projection, whether it is running or not."""
 
     _parts: Parts
 
     @property
     def name(self) -> str:
-        """The name that its checkpoint is kept under."""
+        """The name of the projection and of its checkpoint."""
         return self._parts.name
 
     @property
     def version(self) -> int | None:
-        """The version; None: the projection has no versions."""
+        """The version of this projection; None if it has no versions."""
         return self._parts.version
 
     @property
     def over_all_logs(self) -> bool:
-        """Whether it reads the logs of all tenants, with a checkpoint in each."""
+        """Whether it reads a log for each tenant, with a checkpoint in each log."""
         return self._parts.log.per_tenant
 
     @property
@@ -52,16 +52,17 @@ class Controls:
 
     @property
     def position(self) -> Position | None:
-        """The position of its checkpoint; None before its first run.
+        """The position of the projection's checkpoint; None before its first run.
 
         Raises:
-            TenantRequiredError: each tenant has a log, so it has one in each; see `positions`.
+            TenantRequiredError: the projection has a position in each tenant's log; see
+                `positions`.
         """
         return self._parts.checkpoints.position(self.name)
 
     @property
     def positions(self) -> dict[TenantId, Position]:
-        """With a log of each tenant, the positions of its checkpoints in those where it has run."""
+        """The position in each tenant's log where the projection has run, if it reads all logs."""
         return {
             one.tenant_id: one.position
             for one in self._parts.checkpoints.all()
@@ -69,20 +70,22 @@ class Controls:
         }
 
     def reset(self, position: Position | None = None) -> None:
-        """Set the checkpoint back, so that the next run gives the handler the later events again.
+        """Set the checkpoint back or forward: the next run handles the events after it.
 
-        A process that runs the projection goes on from there too, after its current batch or, if
-        it is idle, after a third of the lease. The read model and the cursors of a `Projector` do
-        not change: a projector passes over the events that it has applied.
+        A running process also goes on from there, after its current batch or, if it is idle, after
+        a third of the lease. The read model and the cursors of a `Projector` do not change: a
+        projector passes over events that it has applied.
 
         Args:
-            position: the next run handles the events after it; None: those after ``after``. With a
-                log of each tenant, a projection of all is set back to the beginning of each.
+            position: new position of the checkpoint; None: the position ``after`` that the
+                projection was made with. A projection that reads a log for each tenant can only be
+                set back to the beginning of each log.
 
         Raises:
             UnknownConsumerError: the projection has not run, so it has no checkpoint.
-            InvalidPositionError: negative, or after the end of the log.
-            TenantRequiredError: a position above 0, and each tenant has a log.
+            InvalidPositionError: the position is negative, or after the end of the log.
+            TenantRequiredError: the position is above 0, but the projection reads a log for each
+                tenant.
             ServiceError: AWS refused or did not answer.
         """
         parts = self._parts
@@ -99,16 +102,16 @@ class Controls:
     def promote(self, *, force: bool = False) -> LiveVersion:
         """Make this version the live one, in one conditional write.
 
-        Readers that resolve `Backend.projections` find it from now on. The version before stops
-        before its next batch of events; until then both may handle the same events, so end its
-        process first if side effects must not be repeated. `Projection.run_forever` of this
+        Readers that ask `Backend.projections` find this version from now on. The previous version
+        stops before its next batch of events. Until then, both may handle the same events, so end
+        its process first if side effects must not be repeated. `Projection.run_forever` of this
         version goes on from its checkpoint.
 
         Args:
-            force: whether to promote it although it is not as far as the live one.
+            force: whether to promote this version even if it lags the live one.
 
         Raises:
-            VersionLagsError: it is not as far as the live one: call `Projection.catch_up`.
+            VersionLagsError: this version lags the live one: call `Projection.catch_up` first.
             InvalidSubscriptionError: the projection has no version.
             ServiceError: AWS refused or did not answer.
         """
@@ -120,7 +123,7 @@ class Controls:
                 break
             if not force:
                 refuse_lag(log, self.name, version)
-            # If another version was promoted meanwhile, look again.
+            # If another version was promoted in the meantime, look again.
             checkpoints.promote(self.name, version, None if live is None else live.version)
         if live is None:
             raise AssertionError("a version was promoted")
@@ -131,18 +134,18 @@ class Controls:
         if isinstance(self._parts.log, VersionLog):
             return self._parts.log
         raise InvalidSubscriptionError(
-            f"Projection {self.name!r} has no version: make it with version=1, or another number."
+            f"Projection {self.name!r} has no version. Make it with a version, such as version=1."
         )
 
     def pause(self) -> None:
-        """Stop the workers of this projection before their next batch, until you `resume` it.
+        """Stop the workers of this projection before their next batch, until you call `resume`.
 
-        They keep running, and wait. With ``writes=True``, a busy worker notices within a third of
-        its lease. `Projection.run_once` raises `ProjectionPausedError`. With a log of each
-        tenant, a projection of all is paused in the logs in which it has run.
+        Workers keep running, but wait. With ``writes=True``, a busy worker notices the pause within
+        a third of its lease. `Projection.run_once` raises `ProjectionPausedError`. A projection
+        that reads a log for each tenant is paused in the logs in which it has run.
 
         Raises:
-            UnknownConsumerError: the projection has not run.
+            UnknownConsumerError: the projection has not run yet.
             ServiceError: AWS refused or did not answer.
         """
         for checkpoints in self._own_checkpoints():
@@ -180,21 +183,22 @@ class Controls:
         tenant_id: TenantId | None = None,
         stop: Flag | None = None,
     ) -> RetryReport:
-        """Give the handler the events of parked streams again, in order, and unpark the streams.
+        """Handle the events of parked streams again, in order, and unpark the streams.
 
-        A stream whose event fails again stays parked from that event on. You can call it while the
-        projection runs.
+        If an event fails again, its stream stays parked from that event on. You can call this while
+        the projection runs.
 
         Args:
-            stream_id: the stream to retry; None: all.
-            tenant_id: tenant of the stream, with a log of each tenant; None: all tenants.
+            stream_id: the stream to retry; None: all parked streams.
+            tenant_id: retry only streams of this tenant, if each tenant has its own log; None: all
+                tenants.
             stop: set it to return after the current event.
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
 
-        Cost: it reads the pages of the log from the first event that failed to the last one that
-        was passed over.
+        Cost: reads of the log's pages from the first event that failed to the last one that was
+        passed over.
         """
         parts = self._parts
         flag = Flag() if stop is None else stop

@@ -1,4 +1,4 @@
-"""`FailurePolicy`: what a consumer does with an event that its function cannot handle."""
+"""`FailurePolicy`: the way in which a consumer treats an event that it cannot handle."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class FailurePolicy:
     ``backend.projection("balances", apply, on_failure=FailurePolicy(then="park", attempts=5))``
 
     Attributes:
-        then: ``"stop"``: the consumer ends before the event. ``"park"``: it sets the event's
-            stream aside, lists it, and goes on with other streams. ``"skip"``: it lists the event,
+        then: ``"stop"``: the consumer ends before the event. ``"park"``: it sets the event's stream
+            aside, lists the stream, and goes on with other streams. ``"skip"``: it lists the event
             and goes on after it.
-        attempts: how often the event is tried before that, 1 or more.
-        pause: wait before the second attempt, a timedelta or seconds; each further wait is twice
-            as long. In a Lambda function of `project_streams`, Lambda waits instead.
+        attempts: number of times that the event is tried before that, 1 or more.
+        pause: wait before the second attempt, a timedelta or seconds; each further wait is twice as
+            long. In a Lambda function of `project_streams`, Lambda waits instead.
         longest_pause: longest wait, a timedelta or seconds.
 
     Raises:
-        InvalidSubscriptionError: a value out of range.
+        InvalidSubscriptionError: a value is out of range.
     """
 
     then: Then = "stop"
@@ -54,7 +54,7 @@ class FailurePolicy:
         seconds_of("longest_pause", self.longest_pause)
 
     def wait_after(self, attempts: int) -> float:
-        """Return the seconds to wait after so many failed attempts."""
+        """Return the seconds to wait after a number of failed attempts."""
         wait = seconds_of("pause", self.pause) * 2.0 ** min(attempts - 1, 60)
         return min(wait, seconds_of("longest_pause", self.longest_pause))
 
@@ -66,10 +66,12 @@ OnFailure: TypeAlias = Then | FailurePolicy
 
 
 def policy_of(on_failure: OnFailure) -> FailurePolicy:
-    """Return a policy, given itself or by its word: ``"park"`` tries an event three times.
+    """Return the policy that a word stands for, or the given policy.
+
+    ``"park"`` and ``"skip"`` try an event three times.
 
     Raises:
-        InvalidSubscriptionError: neither a policy nor one of the words.
+        InvalidSubscriptionError: it is neither a policy nor one of the words.
     """
     if isinstance(on_failure, FailurePolicy):
         return on_failure

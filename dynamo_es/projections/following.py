@@ -1,4 +1,4 @@
-"""The lease of a cursor while a projector applies the events after it."""
+"""`Following`: the lease of a cursor while a projector applies the events after the cursor."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _log = logging.getLogger("dynamo_es")
 
 
 class Following:
-    """A claim on a cursor, from `take` to `release`. Used once, in one thread.
+    """The lease of a cursor, from `take` to `release`. Use it once, in one thread.
 
     Args:
         cursors: keeps the cursor.
         followed: the read model and the stream.
-        lease_ms: milliseconds that other processes stay out after a write of this one.
+        lease_ms: milliseconds that other processes stay out after a write of this process.
         now_ms: returns milliseconds since the epoch.
-        kept: called with a version when the events up to it are applied.
+        kept: called with a version when the events up to it, inclusive, are applied.
 
     Attributes:
         done: version of the last applied event.
@@ -51,10 +51,10 @@ class Following:
         self.done = 0
 
     def take(self, last: int) -> bool:
-        """Take the lease, to apply events up to a version; False: they are applied already.
+        """Take the lease, to apply events up to a version; False if they are applied already.
 
         Raises:
-            CursorBusyError: another process has it.
+            CursorBusyError: another process has the lease.
         """
         now_ms = self._renewed_ms = self._now_ms()
         at = self._cursors.take(self._followed, last, self._worker, now_ms, now_ms + self._lease_ms)
@@ -62,40 +62,40 @@ class Following:
         return at is not None
 
     def renew_in_time(self) -> None:
-        """Renew the lease once half its time is over.
+        """Renew the lease if half its time is over.
 
         Raises:
-            CursorBusyError: another process has taken over, and goes on from here.
+            CursorBusyError: another process has taken over the stream.
         """
         now_ms = self._now_ms()
         if now_ms - self._renewed_ms <= self._lease_ms / 2:
             return
         now_ms = self._renewed_ms = self._now_ms()
         until_ms = now_ms + self._lease_ms
-        if not self._cursors.renew(self._followed, self._moved, self._worker, until_ms):
+        if not self._cursors.renew(self._followed, self._target, self._worker, until_ms):
             self._lose()
 
     def keep(self, version: int, returned: object) -> None:  # noqa: ARG002 - writes are returned
-        """Note that an event is applied.
+        """Record that an event is applied.
 
         Args:
-            version: place of the event in its stream.
-            returned: what the read model returned for it.
+            version: place of the event in its stream, 1-based.
+            returned: the object that the read model returned for the event.
         """
         self._reach(version)
 
     def finish(self) -> None:
-        """Keep what the events so far make; call it after the last one, and before a failure."""
+        """Complete the events so far. Call it after the last event, and before a failure."""
 
     def failed(self, error: Exception) -> None:
-        """Note that the event after the last applied one failed, unless the error is temporary."""
+        """Record that the event after the last applied one failed; ignore temporary errors."""
         if not isinstance(error, (CursorBusyError, ServiceError)):
             self._failure = NewFailure(self.done + 1, reason_of(error), self._now_ms())
 
     def release(self) -> None:
         """Move the cursor, store the failure if there is one, and give the lease back."""
         if self._lost or self._cursors.release(
-            self._followed, self._moved, self._worker, self._failure
+            self._followed, self._target, self._worker, self._failure
         ):
             return
         _log.warning(
@@ -107,8 +107,8 @@ class Following:
         )
 
     @property
-    def _moved(self) -> int | None:
-        """Version that the cursor moves to when the lease is renewed or released; None: none."""
+    def _target(self) -> int | None:
+        """Return the version to move the cursor to with the next renewal or release; None: none."""
         return self.done
 
     def _reach(self, version: int) -> None:

@@ -1,4 +1,4 @@
-"""The lease of a cursor whose move goes into one transaction with the writes of the events."""
+"""`FollowingWithWrites`: moves a cursor in one transaction with the writes of the events."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class FollowingWithWrites(Following):
-    """A claim on a cursor, whose events make writes.
+    """The lease of a cursor whose read model returns writes.
 
-    A transaction moves the cursor with the writes, and a release moves it past events without
-    writes. A renewal does not move it, nor does a release after a transaction without a reply: a
-    late one never sets the cursor back.
+    A transaction moves the cursor together with the writes. The release moves it past events
+    without writes. A renewal does not move the cursor, and neither does a release after a
+    transaction without a reply, so that the cursor is never set back.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -35,10 +35,10 @@ class FollowingWithWrites(Following):
         return taken
 
     def keep(self, version: int, returned: object) -> None:
-        """Add the writes of an event; carry out those before if they do not fit together.
+        """Add the writes of an event; if they do not fit, first carry out the earlier ones.
 
         Raises:
-            CursorBusyError: another process has taken over.
+            CursorBusyError: another process has taken over the stream.
             InvalidEnlistedWriteError: the writes are wrong; those of earlier events were made.
         """
         try:
@@ -55,9 +55,9 @@ class FollowingWithWrites(Following):
         """Carry out the writes of the events so far, and move the cursor.
 
         Raises:
-            CursorBusyError: another process has taken over.
-            ProjectionWriteRefusedError: the condition of a write was not met; the writes of the
-                events before were made.
+            CursorBusyError: another process has taken over the stream.
+            ProjectionWriteRefusedError: the condition of a write was not met; the writes of earlier
+                events were made.
         """
         if self._pending > self.done:
             self._writing.save(self._pending, lambda _: nullcontext())
@@ -67,12 +67,12 @@ class FollowingWithWrites(Following):
         return self._cursors.new_writes()
 
     def save(self, position: int) -> int:
-        """Note that events without writes are done: the release moves the cursor."""
+        """Record that events without writes are applied; the release moves the cursor."""
         self._reach(position)
         return position
 
     def apply(self, position: int, writes: WriteBatch) -> int:
-        """Move the cursor to a version and carry out writes, both or neither."""
+        """Move the cursor to a version and carry out writes: both or neither."""
         self._unknown = True  # until there is a reply
         now_ms = self._now_ms()
         until_ms = now_ms + self._lease_ms
@@ -91,6 +91,6 @@ class FollowingWithWrites(Following):
         return position
 
     @property
-    def _moved(self) -> int | None:
-        """Version past events without writes; None: the cursor stays where it is."""
+    def _target(self) -> int | None:
+        """Return the version after events without writes; None if the cursor must not move."""
         return None if self._unknown or self.done == self._stored else self.done

@@ -1,4 +1,4 @@
-"""`Handling`: calls a projection's handler with each event, by the projection's failure policy."""
+"""`Handling`: calls a projection's handler with each event, and applies its failure policy."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ NOT_THE_EVENTS_FAULT: Final = (
     InvalidSubscriptionError,
     ServiceError,
 )
-"""Errors that every event would meet: a wrong handler, or AWS refuses. They stop a consumer."""
+"""Errors that every event would have, such as a refusal of AWS. They stop a consumer."""
 
 
 class Handling:
     """Handles the events of one run, one after the other.
 
-    Events of parked streams are passed over, and noted in the parked streams' entries before the
+    Events of parked streams are passed over. They are recorded in the streams' entries before the
     checkpoint moves past them: see `note_passed_over`.
 
     Args:
         call: passes an event to the handler.
-        policy: what happens to an event that fails.
-        parking: the projection's parked streams; None: the policy needs none.
+        policy: how to treat an event that fails.
+        parking: the projection's parked streams; None: the policy parks and skips nothing.
         confirm: raises if this worker must not write any more; called before an event is set aside.
-        stop: ends waits between two attempts.
-        passing: errors that are temporary.
+        stop: ends a wait between two attempts.
+        passing: classes of temporary errors.
 
     Attributes:
-        failed: attempts that failed and were followed by another, or by setting the event aside.
-        skipped: events left out.
+        failed: number of failed attempts after which the run went on.
+        skipped: number of events that were left out.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Handling:
 
     @classmethod
     def of(cls, parts: Parts, confirm: Callable[[], object], stop: Flag) -> Handling:
-        """Return what handles the events of a run of a projection."""
+        """Return the handling of events for a run of a projection."""
         return cls(
             caller(parts.reads, parts.handler, HANDLER),
             parts.policy,
@@ -91,17 +91,17 @@ class Handling:
         return 0 if self._parking is None else self._parking.count
 
     def begin(self) -> None:
-        """Forget what was passed over: the run goes on from the checkpoint."""
+        """Forget the events that were passed over, because the run goes on from the checkpoint."""
         self._passed = {}
         if self._parking is not None:
             self._parking.forget()
 
     def handle(self, raw: RecordedRaw, *, stoppable: bool = True) -> bool:
-        """Handle an event, pass it over or set it aside; False: the run was stopped before that.
+        """Handle an event, pass it over or set it aside; False if the run was stopped before that.
 
         Args:
             raw: the event.
-            stoppable: whether to give up between two attempts when the run is stopped.
+            stoppable: whether to stop between two attempts when the run is stopped.
 
         Raises:
             Exception: the handler's error, if the policy is to stop, or if it is temporary.
@@ -115,9 +115,10 @@ class Handling:
         return self._try(raw, stoppable=stoppable)
 
     def note_passed_over(self) -> None:
-        """Note the passed over events in their streams' entries; handle those not parked any more.
+        """Record the passed over events in the entries of their streams.
 
-        Call it before the checkpoint moves past them.
+        Events of streams that are not parked any more are handled. Call it before the checkpoint
+        moves past the events.
         """
         while self._passed and self._parking is not None:
             text, raws = next(iter(self._passed.items()))
@@ -126,7 +127,8 @@ class Handling:
             parked = self._parking.pass_over(key, first, last)
             del self._passed[text]
             if not parked:
-                # A retry has applied the stream meanwhile. The rest is passed over if one fails.
+                # A retry has unparked the stream in the meantime. If an event fails, the rest is
+                # passed over.
                 self._handle_all(text, raws)
 
     def _handle_all(self, text: str, raws: list[RecordedRaw]) -> None:
@@ -140,13 +142,14 @@ class Handling:
     def _try(self, raw: RecordedRaw, *, stoppable: bool = True) -> bool:
         attempts = 0
         while (error := self._error_of(raw)) is not None:
-            # Here, outside of the except clause: the error may quote an event.
+            # After the except clause, because Python would attach the error, which may quote an
+            # event.
             attempts += 1
             self.failed += 1
             if attempts >= self._policy.attempts:
                 self._set_aside(raw, attempts, error)
                 return True
-            self._tell_of_retry(raw, attempts, error)
+            self._log_retry(raw, attempts, error)
             wait = self._policy.wait_after(attempts)
             if (self._stop.wait(wait) or self._stop.is_set()) and stoppable:
                 return False
@@ -154,10 +157,10 @@ class Handling:
         return True
 
     def _error_of(self, raw: RecordedRaw) -> Exception | None:
-        """Call the handler; return its error.
+        """Call the handler; return its error, or None.
 
         Raises:
-            Exception: the error, if it is temporary or not the event's fault.
+            Exception: the handler's error is temporary, or is not the fault of the event.
         """
         try:
             self._call(raw)
@@ -175,7 +178,8 @@ class Handling:
         if self._policy.then == "stop" or self._parking is None:
             self.failed -= 1
             raise error
-        # A worker that lost its lease while the handler ran must not park what others handle.
+        # A worker that lost its lease while the handler ran must not park an event that others
+        # handle.
         self._confirm()
         key = self._parking.key(raw.entry.stream_id, raw.tenant_id)
         place = Place(0, raw.position)
@@ -186,7 +190,7 @@ class Handling:
             self._parking.park(key, place, attempts, error, raw.entry.context)
 
     @staticmethod
-    def _tell_of_retry(raw: RecordedRaw, attempts: int, error: Exception) -> None:
+    def _log_retry(raw: RecordedRaw, attempts: int, error: Exception) -> None:
         _log.warning(
             "The event at position %d failed %d time%s, and is tried again: %s",
             raw.position,
@@ -200,7 +204,7 @@ class Handling:
 def caller(
     deserialize: Callable[[RecordedRaw], object], handler: Callable[..., object], role: str
 ) -> Callable[[RecordedRaw], None]:
-    """Return a function that passes an event to a handler, and refuses an unfinished result."""
+    """Return a function that calls a handler with an event, and raises for an unfinished result."""
 
     def call(raw: RecordedRaw) -> None:
         returned = handler(deserialize(raw))

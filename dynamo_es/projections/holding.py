@@ -1,4 +1,4 @@
-"""A worker's hold on the checkpoint of a projection in one log: the lease, from take to release."""
+"""`Holding`: a worker's lease of a projection's checkpoint in one log, from take to release."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class LeaseLostError(Exception):
 
 
 def new_worker() -> str:
-    """Return a new unique name of a worker, for people too: ``host:process-id-random``."""
+    """Return a new unique and readable name for a worker: ``host:process-id-random``."""
     return f"{socket.gethostname()[:_LONGEST_HOST]}:{os.getpid()}-{uuid4().hex[:12]}"
 
 
 class Holding:
-    """The lease of one checkpoint, as one worker takes, renews and releases it, in one thread.
+    """Takes, renews and releases the lease of one checkpoint for one worker. Use it in one thread.
 
     Args:
         name: name of the projection.
-        checkpoints: keeps position and lease.
+        checkpoints: keeps the position and the lease.
         worker: unique name of the worker.
         lease_ms: milliseconds without a beat after which other workers take over.
         now_ms: returns milliseconds since the epoch, by this worker's clock.
@@ -49,9 +49,9 @@ class Holding:
         log_key: identifies the log for the watch.
 
     Attributes:
-        seen: position and lease as this worker last read or wrote them.
+        seen: position and lease that this worker last read or wrote.
         wanted: whether another worker asks for the lease.
-        paused: whether the projection is paused, as this worker last read.
+        paused: whether the projection was paused when this worker last looked.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place
@@ -96,11 +96,11 @@ class Holding:
 
     @property
     def holder(self) -> str:
-        """The other worker that had the lease at the last look; "" if none had it."""
+        """The other worker that had the lease at the last look; "" if no worker had it."""
         return "" if self.seen.lease is None else self.seen.lease.holder
 
     def look(self, *, looks_once: bool) -> bool:
-        """Read position and lease; return whether the lease can be taken.
+        """Read the position and the lease; return whether the lease can be taken.
 
         Args:
             looks_once: see `LeaseWatch.is_over`.
@@ -115,7 +115,7 @@ class Holding:
         return self._watch.is_over(self._log_key, lease, self._now_ms(), looks_once=looks_once)
 
     def take(self) -> bool:
-        """Take the lease as it was at the last look; return False if it has changed since."""
+        """Take the lease; return False if it has changed since the last look."""
         now_ms = self._now_ms()
         taken = self._checkpoints.take(
             self._name, self._worker, self.seen, now_ms + self._lease_ms, self._lease_ms
@@ -142,7 +142,7 @@ class Holding:
     def renew_in_time(self) -> None:
         """Renew the lease if a third of its length is over.
 
-        A worker that was paused finds out here, before it handles another event.
+        Here a process that was frozen notices, before its next event, that it lost the lease.
 
         Raises:
             LeaseLostError: another worker has taken over.
@@ -178,16 +178,18 @@ class Holding:
         return self._checkpoints.new_writes()
 
     def apply(self, position: Position, writes: WriteBatch) -> Position:
-        """Save a position with writes, both or neither; return the saved position.
+        """Save a position and carry out writes: both or neither; return the saved position.
 
-        If it is another one, the writes were not made: those up to it were made before.
+        If another position is returned, this call made no writes; those up to that position were
+        made before.
 
         Raises:
             LeaseLostError: another worker has taken over; nothing was changed.
         """
         until_ms = self._now_ms() + self._lease_ms
         previous = self.seen.position
-        # The reply does not say whether another worker wants the lease: the next renewal does.
+        # This reply does not say whether another worker wants the lease; that of the next renewal
+        # does.
         return self._keep(
             self._checkpoints.apply(self._name, self._mine, position, until_ms, previous, writes),
             self._renewed_ms,
@@ -229,11 +231,11 @@ class Holding:
 
 
 def try_to_save(name: str, save: Callable[[], object], let_go: Callable[[], object]) -> None:
-    """Call a function that saves at the end of a run; log a failure, which loses nothing.
+    """Save at the end of a run; log a failure, after which no event is lost.
 
     Args:
         name: name of the projection.
-        save: saves.
+        save: saves the checkpoint.
         let_go: called if another worker has taken over.
     """
     try:
@@ -241,7 +243,7 @@ def try_to_save(name: str, save: Callable[[], object], let_go: Callable[[], obje
     except LeaseLostError:
         let_go()
     except (ServiceError, ProjectionWriteRefusedError) as error:
-        # Not with exc_info: its context is the handler's error, which may quote an event.
+        # Without exc_info: its context is the handler's error, which may quote an event.
         _log.error(
             "Projection %r: its checkpoint was not saved, so the next run handles some events "
             "again: %s",

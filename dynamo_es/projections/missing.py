@@ -1,4 +1,4 @@
-"""Finds the events of a stream that are missing between a cursor and the events at hand."""
+"""Loads the events of a stream that are missing between a cursor and given events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 _LARGEST_LOOK: Final = 1024
-"""The most events loaded at once to find an event without a version."""
+"""Most events that are loaded at once to find an event without a version."""
 
 
 class Step(NamedTuple):
@@ -17,7 +17,8 @@ class Step(NamedTuple):
 
     Attributes:
         uuid: id of the event.
-        event: the event, or what stands for it; None: not selected, so it is passed over.
+        event: the event, or an object that stands for it; None: it is not selected, so it is passed
+            over.
     """
 
     uuid: UUID
@@ -27,23 +28,23 @@ class Step(NamedTuple):
 def with_missing(
     load: Callable[[int, int], list[Step]], at: int, first: int, steps: Sequence[Step]
 ) -> Sequence[Step]:
-    """Return the events after a cursor: the given ones, and those missing before them.
+    """Return the events after a cursor: the missing ones, and the given ones after them.
 
     Args:
-        load: loads a range of the stream, the end exclusive.
+        load: loads a range of the stream, from a first version, inclusive, to an end, exclusive.
         at: version of the cursor.
-        first: place of the first given event.
-        steps: the given events.
+        first: place of the first given event, 1-based.
+        steps: the given events, without gaps.
     """
     if first <= at + 1:
         return steps[at + 1 - first :]
     found = load(at + 1, first + len(steps))
-    # If the stream is of another generation now, that generation's events come by themselves.
+    # If the stream has a new generation now, the events of that generation will come on their own.
     return found if found and found[-1].uuid == steps[-1].uuid else []
 
 
 def up_to(load: Callable[[int, int], list[Step]], at: int, uuid: UUID) -> Sequence[Step]:
-    """Return the events after a cursor, up to the one with a uuid; [] if it is not there."""
+    """Return the events after a cursor up to one with a uuid, inclusive; [] without it."""
     found: list[Step] = []
     size = 1
     while True:

@@ -1,4 +1,4 @@
-"""`Parking`: the streams that a consumer has parked, as one process knows them."""
+"""`Parking`: the parked streams of a consumer that one process knows."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class RetryReport:
     """Says what a retry of parked streams did.
 
     Attributes:
-        applied: events that were applied.
-        unparked: streams whose events are all applied; they are off the list.
-        left: streams that are still parked, because an event failed again or time was over.
+        applied: number of events that were applied.
+        unparked: number of streams whose events are all applied; they are off the list.
+        left: number of streams that are still parked, because an event failed again or the retry
+            was stopped.
     """
 
     applied: int = 0
@@ -54,7 +55,7 @@ def unpark_when_applied(
     lease_ms: int,
     apply_all: Callable[[ParkedStream], bool],
 ) -> bool:
-    """Apply the events of a parked stream under its lease; return whether it is off the list.
+    """Apply the events of a parked stream under its lease; return whether it is unparked.
 
     Args:
         parked: keeps the entries.
@@ -62,8 +63,8 @@ def unpark_when_applied(
         worker: unique name of the worker.
         now_ms: returns milliseconds since the epoch.
         lease_ms: milliseconds that other workers stay out of the stream.
-        apply_all: applies the events of an entry, and returns whether all are done. It is called
-            again if the consumer has passed over another event meanwhile.
+        apply_all: applies the events of an entry; returns whether all are applied. It is called
+            again if the consumer has passed over another event in the meantime.
     """
     while True:
         begun_ms = now_ms()
@@ -84,13 +85,13 @@ def unpark_when_applied(
 class Parking:
     """The parked streams of one consumer. Safe to share between threads.
 
-    What it knows may be old. A stream that it takes for parked is looked up by `pass_over`. A
-    stream that it does not know of is found out when its event fails again.
+    The known streams may be out of date. `pass_over` finds out if a stream is not parked any more.
+    If a stream is parked that this process does not know, its next event fails again.
 
     Args:
         parked: keeps the entries.
         name: name of the consumer.
-        order: whether the consumer follows the log or single streams.
+        order: ``"log"`` for a consumer with a checkpoint, ``"stream"`` for one with cursors.
         now_ms: returns milliseconds since the epoch.
         version: version of the projection; None: it has no versions.
     """
@@ -112,7 +113,7 @@ class Parking:
 
     @property
     def count(self) -> int:
-        """How many streams are parked, as far as this process knows."""
+        """Number of parked streams, as far as this process knows."""
         return sum(map(len, self._known.values()))
 
     def key(self, stream_id: StreamId, tenant_id: TenantId) -> ParkedKey:
@@ -120,19 +121,19 @@ class Parking:
         return ParkedKey(self._name, self._order, stream_id, tenant_id, self._version)
 
     def forget(self) -> None:
-        """Look the entries up again before the next event."""
+        """Read the entries again before the next event."""
         self._known = {}
 
     def holds(self, key: ParkedKey) -> bool:
-        """Whether a stream is parked, as far as this process knows.
+        """Return whether a stream is parked, as far as this process knows.
 
-        Cost: 1 request at first; with a log of each tenant, for each tenant.
+        Cost: 1 request at first; 1 for each tenant if each has its own log.
         """
         known = self._known_of(key)
         return bool(known) and _text(key) in known
 
     def pass_over(self, key: ParkedKey, first: Place, last: Place) -> bool:
-        """Note events of a parked stream as passed over; False: it is not parked any more."""
+        """Record passed over events of a stream; return False if it is not parked any more."""
         if self._parked.pass_over(key, first, last):
             return True
         self._known[self._scope(key)] = self._known_of(key) - {_text(key)}
@@ -146,7 +147,7 @@ class Parking:
         error: BaseException,
         context: object = None,
     ) -> None:
-        """Set a stream aside from an event on, whose context has the correlation id for the log."""
+        """Park a stream from a failed event on. ``context`` has the correlation id to log."""
         failure = SetAside(place, attempts, reason_of(error), self._now_ms())
         self._parked.park(key, failure)
         self._known[self._scope(key)] = self._known_of(key) | {_text(key)}
@@ -169,7 +170,7 @@ class Parking:
         error: BaseException,
         context: object = None,
     ) -> None:
-        """List an event that is left out; its context has the correlation id for the log."""
+        """List an event that is left out. ``context`` has the correlation id to log."""
         failure = SetAside(place, attempts, reason_of(error), self._now_ms())
         self._parked.skip(key, failure)
         _log.error(

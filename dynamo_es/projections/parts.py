@@ -1,4 +1,4 @@
-"""What a projection runs with, and what its runs report."""
+"""The settings and parts of a projection, and the report of its runs."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ class Handler(Protocol):
     """Applies one event to a read model."""
 
     def __call__(self, recorded: Recorded, /) -> object:
-        """Apply an event. If it raises, the projection stops before this event."""
+        """Apply an event. Raise if that fails: the projection then treats it by its policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionReport(WorkerReport):
-    """Says what a run of a projection did so far. A run ends where its handler fails.
+    """Says what a run of a projection did so far.
 
     Attributes:
         last_position: last position of the log when the run last looked; 0: the log was empty.
-        overtaken: how often another process of this projection was ahead, so that the run skipped
-            the events in between; each time is logged as a warning.
-        parked: streams that are parked, as far as the run knows.
-        skipped: events that this run left out after they failed.
+        overtaken: how often another process of this projection was further, so that this run left
+            out the events in between; each time is logged as a warning.
+        parked: number of parked streams, as far as the run knows.
+        skipped: number of events that this run left out after they failed.
     """
 
     last_position: Position = 0
@@ -64,13 +64,13 @@ class ProjectionReport(WorkerReport):
 
     @property
     def lag(self) -> int:
-        """Number of positions not handled when the run last looked at the end of the log."""
+        """Number of positions that were not handled yet when the run last looked."""
         return max(self.last_position - self.position, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a projection runs with; see `Projection`."""
+    """The settings and parts of a projection; see `Projection`."""
 
     name: str
     handler: Handler
@@ -91,7 +91,7 @@ class Parts:
 
     @property
     def reads(self) -> Callable[[RecordedRaw], Recorded]:
-        """Makes a typed event, and says whether another version handles it too."""
+        """Turns a raw event into a typed one, which says whether another version handles it too."""
         return reading(self.log, self.deserialize)
 
     def now_ms(self) -> int:
@@ -100,7 +100,7 @@ class Parts:
 
 
 def in_log_of(parts: Parts, tenant_id: TenantId) -> Parts:
-    """Return the parts to run with in the log of one tenant."""
+    """Return the parts for a run in the log of one tenant."""
     return replace(
         parts,
         log=parts.log.scoped_for_tenant(tenant_id),
@@ -111,6 +111,6 @@ def in_log_of(parts: Parts, tenant_id: TenantId) -> Parts:
 
 
 def check_on_progress(on_progress: object) -> None:
-    """Raise `InputError` unless it is None or a function to call after a batch."""
+    """Raise `InputError` unless a value is a plain function or None."""
     if on_progress is not None:
         check_injected(on_progress=on_progress)

@@ -1,4 +1,4 @@
-"""Projections: call a handler with every event of the log, and save how far they are."""
+"""`Projection`: calls a handler with every event of the log, and saves a checkpoint."""
 
 from __future__ import annotations
 
@@ -56,43 +56,45 @@ class Projection(Controls):
 
     ``backend.projection("balances", apply).run_forever()``
 
-    The handler gets every event at least once, in the order of positions, and the checkpoint
-    moves after the events. If the process dies, the handler gets the events since the last
+    The handler gets every event at least once, in the order of positions. The checkpoint moves
+    after the events are handled. If the process dies, the handler gets the events since the last
     checkpoint again: at most ``batch_size``.
 
-    Run as many processes per name as you like. One has the lease of the checkpoint and handles the
-    events; the others wait. If it stops, another takes over at once. If it dies, another takes
-    over after a lease length without a beat. If it was only paused, it notices before its next
-    event: every save names a fencing token, which grows with each take.
+    You can run any number of processes for one name. One has the lease of the checkpoint and
+    handles the events; the others wait. If it stops, another process takes over at once. If it
+    dies, another takes over after a lease length without a beat. If it was only frozen, it notices
+    that before its next event. Even then it cannot move the checkpoint: every save names a fencing
+    token, which grows each time the lease is taken.
 
-    With a log of each tenant, a projection of all tenants has a checkpoint and a lease in each log,
-    and handles the logs in turn. Its processes share the logs evenly. The events of a tenant come
-    in order; a tenant's failing event does not hold up the others.
+    If each tenant has its own log, a projection of all tenants has a checkpoint and a lease in each
+    log, and handles the logs in turn. Its processes share the logs evenly. The events of a tenant
+    come in order. A failing event of one tenant does not stop the events of others.
 
     Args:
-        name: name of the projection; its checkpoint is kept under this name.
+        name: name of the projection and of its checkpoint.
         handler: called with each event.
-        log: holds the events.
-        checkpoints: keeps the position.
-        deserialize: makes a typed event of a raw one.
-        selection: returns the events to select; called when a run begins, and again before
-            each read.
-        after: position to begin after while there is no checkpoint; 0 is the beginning.
+        log: the log to read.
+        checkpoints: keeps the position and the lease.
+        deserialize: turns a raw event into a typed one.
+        selection: returns the selection of events; called when a run begins, and again before each
+            read.
+        after: position to begin after, exclusive, while there is no checkpoint; 0 is the beginning.
         batch_size: most events between two checkpoints.
         clock: returns seconds since the epoch.
-        lease: time without a beat after which another process takes over, a timedelta or seconds:
-            longer than the handler takes for an event, twice over.
+        lease: time without a beat after which another process takes over, a timedelta or seconds.
+            It must be more than twice the time that the handler takes for an event.
         parked: keeps the parked streams.
-        on_failure: what to do with an event that the handler fails on; see `FailurePolicy`.
-        version: of the projection, 1 or more; None: it has no versions.
-        writes: whether the handler returns writes, to be carried out with the checkpoint.
+        on_failure: how to treat an event that the handler fails on; see `FailurePolicy`.
+        version: version of the projection, 1 or more; None: it has no versions.
+        writes: whether the handler returns writes, which are made in one transaction with the
+            checkpoint.
 
     Raises:
-        InvalidSubscriptionError: a handler that is asynchronous or not callable, a batch size
-            below 1, or a lease out of range.
-        InvalidEnlistedWriteError: ``writes`` on a backend without tables.
-        InvalidConsumerError: a name that cannot be part of a key.
-        InvalidPositionError: a position below 0.
+        InvalidSubscriptionError: the handler is asynchronous or not callable, the batch size is
+            below 1, or the lease is out of range.
+        InvalidEnlistedWriteError: ``writes`` is set, but the backend has no tables.
+        InvalidConsumerError: the name cannot be part of a key.
+        InvalidPositionError: ``after`` is below 0.
     """
 
     def __init__(  # noqa: PLR0913 - injected, each by its name
@@ -149,17 +151,18 @@ class Projection(Controls):
         )
         if writes:
             refuse_setting_aside(self._parts.policy)
-            checkpoints.new_writes()  # refuses a backend without tables
+            checkpoints.new_writes()  # raises for a backend without tables
 
     def catch_up(
         self,
         stop: Flag | None = None,
         on_progress: Callable[[ProjectionReport], None] | None = None,
     ) -> ProjectionReport:
-        """Handle the events up to the live version's position, and return there.
+        """Handle the events up to the position of the live version, and return.
 
-        Without a live version, and without a checkpoint of the projection without versions, it goes
-        to the end of the log. Every event is replayed: see `Recorded.replayed`.
+        If no version is live, it goes up to the checkpoint of the projection without versions; if
+        there is none either, to the end of the log. Every event is replayed: see
+        `Recorded.replayed`.
 
         Args:
             stop: set it to return after the current event.
@@ -186,22 +189,24 @@ class Projection(Controls):
         Args:
             stop: set it to return after the current event.
             on_progress: called with a report after each batch.
-            tenants: with a log of each tenant, run in the logs of these; None: in all logs.
+            tenants: if each tenant has its own log, run only in the logs of these tenants; None: in
+                all logs.
 
         Returns:
-            What the run did. Over the logs of all tenants, positions are sums.
+            A report of the run. Over several logs, positions are sums.
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
             ProjectionBusyError: another worker has the lease, and there are events to handle; run
                 again.
+            ProjectionPausedError: the projection is paused, and there are events to handle.
             CursorBusyError: another process applies events of a projector's stream; run again.
-            InvalidPositionError: the checkpoint is after the end of the log: the log is a
-                different or restored one.
+            InvalidPositionError: the checkpoint is after the end of the log, so the log is another
+                or a restored one.
             InvalidSubscriptionError: the handler returned an awaitable, or ``stop`` or
                 ``on_progress`` is asynchronous.
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
-            Exception: the error that the handler raised. The checkpoint is before that event.
+            Exception: the handler raised it. The checkpoint is before that event.
         """
         stop = Flag() if stop is None else stop
         if self._parts.log.per_tenant:
@@ -217,9 +222,9 @@ class Projection(Controls):
         stop: Flag | None = None,
         on_progress: Callable[[ProjectionReport], None] | None = None,
     ) -> ProjectionReport:
-        """Handle the events that the log has, and new ones as they come, until stopped.
+        """Handle the events of the log, and new events as they come, until stopped.
 
-        At the end of the log it asks for new events after 50 ms, later once a second. It logs
+        At the end of the log, it looks for new events after 50 ms, later once a second. It logs
         temporary errors (throttling, lost connections) as warnings, and tries again. While another
         process has the lease, it waits. When it returns, it gives the lease back.
 
@@ -230,7 +235,7 @@ class Projection(Controls):
                 end of the log.
 
         Returns:
-            What the run did, once ``stop`` is set.
+            A report of the run, after ``stop`` is set.
 
         Raises:
             Exception: the errors of `run_once`, except for temporary ones.
@@ -251,13 +256,13 @@ class Projection(Controls):
     def in_background(
         self, on_progress: Callable[[ProjectionReport], None] | None = None
     ) -> Iterator[Self]:
-        """Run in a thread within the context: ``with projection.in_background():``.
+        """Run in a thread during a ``with`` block: ``with projection.in_background():``.
 
         Args:
             on_progress: see `run_forever`; called in that thread.
 
         Raises:
-            Exception: at the end of the context, the error that ended the thread.
+            Exception: the thread ended with an error; it is raised at the end of the block.
         """
         check_on_progress(on_progress)
         with in_thread(
@@ -270,6 +275,6 @@ def _check_writes(writes: object, handler: object) -> None:
     check_flag(writes)
     if writes and isinstance(handler, Projector):
         raise InvalidSubscriptionError(
-            "A projector keeps cursors of its own and returns no writes: give a function as the "
+            "A projector has cursors of its own and returns no writes: give a function as the "
             "handler, or leave writes=True out."
         )

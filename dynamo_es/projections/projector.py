@@ -1,4 +1,4 @@
-"""Projectors: apply each event of a stream to a read model, once and in order."""
+"""`Projector`: applies each event of a stream to a read model, once and in order."""
 
 from __future__ import annotations
 
@@ -58,34 +58,35 @@ class ReadModel(Protocol):
     """
 
     def __call__(self, wrapped_event: WrappedEvent[Any], stream_id: StreamId, /) -> object:
-        """Apply an event. If it raises, the cursor stays before this event."""
+        """Apply an event. Raise if that fails: the cursor then stays before this event."""
 
 
 class Projector(StreamFollower):
     """Applies the events of streams to a read model, each once and in order.
 
-    Events may reach it by several routes: a subscription, a Lambda function on the table's
-    stream, a listener, a repair. They may be late, repeated, or out of order. The projector
-    passes over events that are applied already, and first loads those that are missing. It takes
-    the lease of the stream's cursor, so one process at a time applies a stream's events. If that
-    process dies, the lease ends and the current event is applied again: make the read model
-    idempotent, let it return its writes (``writes=True``), or enlist them
-    (``append(…, transact_with=…)``).
+    Events may reach it by several routes: a subscription, a Lambda function on the table stream, a
+    listener, a repair. They may be late, repeated, or out of order. The projector passes over
+    events that are applied already, and loads missing events first. It takes the lease of the
+    stream's cursor, so only one process at a time applies a stream's events. If that process dies,
+    the lease ends and the current event may be applied again. So make the read model idempotent,
+    let it return its writes (``writes=True``), or enlist them (``append(…, transact_with=…)``).
 
     Args:
-        name: name of the read model; its cursors are kept under this name.
+        name: name of the read model and of its cursors.
         read_model: called with each event.
         cursors: keeps the read model's version in each stream.
         event_store: returns the event store of a tenant, to load missing events.
-        lease: time that other processes stay out of a stream after a write of this one; a
-            timedelta or a number, longer than the read model takes for one event.
-        keep_unknown: pass an event without a class to the read model as an `UnknownEvent`.
+        lease: time that other processes stay out of a stream after a write of this process, a
+            timedelta or seconds; longer than the read model takes for one event.
+        keep_unknown: whether to pass an event without a class to the read model as an
+            `UnknownEvent`.
         clock: returns seconds since the epoch.
-        tenant_id: tenant of events that come without one.
+        tenant_id: tenant of events that come without a tenant.
         scoped: whether to refuse events of other tenants.
         parked: keeps the parked streams.
-        on_failure: what to do with an event that the read model fails on; see `FailurePolicy`.
-        writes: whether the read model returns writes, which are carried out with the cursor.
+        on_failure: how to treat an event that the read model fails on; see `FailurePolicy`.
+        writes: whether the read model returns writes, which are made in one transaction with the
+            cursor.
 
     Attributes:
         name: name of the read model.
@@ -94,10 +95,10 @@ class Projector(StreamFollower):
         lease_ms: the lease, in milliseconds.
 
     Raises:
-        InvalidEnlistedWriteError: ``writes`` on a backend without tables.
+        InvalidEnlistedWriteError: ``writes`` is set, but the backend has no tables.
         InvalidSubscriptionError: the read model is asynchronous or not callable, the lease is out
-            of range, or on_failure is not "stop" with ``writes``.
-        InvalidConsumerError: a name that cannot be part of a key.
+            of range, or ``writes`` is set and ``on_failure`` is not ``"stop"``.
+        InvalidConsumerError: the name cannot be part of a key.
     """
 
     def __init__(  # noqa: PLR0913 - injected, each by its name
@@ -126,7 +127,7 @@ class Projector(StreamFollower):
         policy = policy_of(on_failure)
         if writes:
             refuse_setting_aside(policy)
-            cursors.new_writes()  # refuses a backend without tables
+            cursors.new_writes()  # raises for a backend without tables
         self._writes = writes
         self.name = name
         self._read_model = read_model
@@ -147,7 +148,7 @@ class Projector(StreamFollower):
         )
 
     def choosing(self, names: Callable[[], frozenset[str] | None]) -> Self:
-        """Return a projector that applies only events with some names, also when it fills a gap.
+        """Return a projector that applies only events with some names, even missing ones it loads.
 
         Args:
             names: returns the stored names of the selected events; None: all.
@@ -158,9 +159,9 @@ class Projector(StreamFollower):
         return chosen
 
     def __call__(self, recorded: Recorded) -> int:
-        """Apply an event of the log: a projector can be the handler of a projection.
+        """Apply an event of the log, so that a projector can be the handler of a projection.
 
-        For an event without a version, it loads the stream to find the event's place.
+        If the event has no version, it loads the stream to find the event's place.
         """
         check_kind("recorded", recorded, Recorded, InvalidSubscriptionError)
         if recorded.wrapped_event.version is not None:
@@ -184,31 +185,30 @@ class Projector(StreamFollower):
         *,
         generation: int = 0,
     ) -> int:
-        """Apply an event, and before it any earlier events of its stream that are missing.
+        """Apply an event, after any earlier events of its stream that are missing.
 
         You can register it as a listener:
-        ``backend.listeners.register(projector.project, to="account")``. Registered for classes of
-        events, it applies missing events of these classes only.
+        ``backend.listeners.register(projector.project, to="account")``. If you register it for
+        event classes, it applies only missing events of these classes.
 
         Args:
             wrapped_event: the event, with its version.
             stream_id: id of its stream.
             tenant_id: tenant of its stream; None: that of the backend that made the projector.
-            position: ignored; listeners get it.
-            generation: generation of the stream, as the log and listeners give it. A later one
-                starts again at version 1. If 0, the event's own generation is used or, without one,
-                the cursor's.
+            position: ignored; it is there because listeners get it.
+            generation: generation of the stream, from the log or a listener. A higher one begins
+                again at version 1. 0: that of the event or, if it has none, of the cursor.
 
         Returns:
-            The number of events applied; 0 if this event was applied before, or belongs to an
-            earlier generation.
+            The number of events that were applied; 0 if this event was applied before, or belongs
+            to an earlier generation.
 
         Raises:
             InvalidSubscriptionError: the event has no version, or belongs to a tenant that the
                 backend cannot read.
-            CursorBusyError: another process applies events of that stream now, or has taken
-                over from this one: try again.
-            Exception: the error that the read model raised; earlier events stay applied.
+            CursorBusyError: another process applies events of that stream now, or has taken it
+                over: try again.
+            Exception: the read model raised it; earlier events stay applied.
         """
         if not hasattr(wrapped_event, "version"):
             kind = type(wrapped_event).__name__
@@ -221,8 +221,8 @@ class Projector(StreamFollower):
         if version is None:
             raise InvalidSubscriptionError(
                 f"Stream {describe_stream(stream_id)}: project cannot find the place of an "
-                "event without a version. "
-                "Use the projector as the handler of a projection for streams without versions."
+                "event without a version. Use the projector as the handler of a projection for "
+                "streams without versions."
             )
         if type(version) is not int or version < 1:
             raise InvalidSubscriptionError(
@@ -250,12 +250,12 @@ class Projector(StreamFollower):
         return applied
 
     def check_returned(self, returned: object, function: Callable[..., object], role: str) -> None:
-        """Raise `InvalidSubscriptionError` for what a read model must not return.
+        """Raise `InvalidSubscriptionError` if a read model must not return an object.
 
         Args:
-            returned: the object that it returned.
+            returned: the object.
             function: the read model.
-            role: subject of the message.
+            role: role of the function, the subject of the message.
         """
         refuse_unfinished(returned, function, role)
         if not self._writes:
@@ -273,11 +273,11 @@ class Projector(StreamFollower):
     ) -> RetryReport:
         """Apply the events of parked streams again, in order, and unpark the streams.
 
-        A stream whose event fails again stays parked from that event on.
+        If an event fails again, its stream stays parked from that event on.
 
         Args:
-            stream_id: the stream to retry; None: all.
-            tenant_id: tenant of the streams to retry; None: all.
+            stream_id: the stream to retry; None: all parked streams.
+            tenant_id: tenant of the streams to retry; None: all tenants.
 
         Raises:
             ServiceError: AWS refused or did not answer; try again.
@@ -288,7 +288,7 @@ class Projector(StreamFollower):
 def narrowed(
     function: Callable[..., Any], names: Callable[[], frozenset[str]]
 ) -> Callable[..., Any]:
-    """Return a function; if it is a projector's method, for events with some names only.
+    """Limit a projector's method to events with some names; return other functions as given.
 
     Args:
         function: a function, or the method of a projector.

@@ -1,4 +1,4 @@
-"""Retries the parked streams of a projection: applies their events, in order, and unparks them."""
+"""Retries the parked streams of a projection: handles their events in order, and unparks them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _BETWEEN_MOVES: Final = 100
 """Most events that are applied again if the process dies."""
 
 _LOOKS: Final = 3
-"""Looks for the last events of a stream, before they are left to the next retry."""
+"""Number of looks for the last events of a stream before they are left to the next retry."""
 
 
 class ProjectionRetry:
     """Retries parked streams of a projection in one log.
 
     Args:
-        parts: what the projection runs with.
+        parts: settings and parts of the projection.
         stop: set it to return after the current event.
     """
 
@@ -62,14 +62,14 @@ class ProjectionRetry:
         return RetryReport(applied=self._applied, unparked=unparked, left=left)
 
     def _retry(self, key: ParkedKey) -> bool:
-        """Apply the events of a stream; return whether it is off the list."""
+        """Apply the events of a stream; return whether the stream is unparked."""
         parts = self._parts
         return unpark_when_applied(
             parts.parked, key, self._worker, parts.now_ms, parts.lease_ms, self._apply_all
         )
 
     def _apply_all(self, entry: ParkedStream) -> bool:
-        """Apply the events of an entry, and move its first event; return whether all are done."""
+        """Apply the events of an entry and move its first event; return whether all are done."""
         key, first, moved_at = entry.key, entry.first, 0
         renewed_ms = self._parts.now_ms()
         events = self._events(entry)
@@ -105,7 +105,7 @@ class ProjectionRetry:
                 moved_at, renewed_ms = 0, now_ms
                 until_ms = now_ms + self._parts.lease_ms
                 if not self._parts.parked.advance(key, self._worker, first, until_ms):
-                    return False  # another worker retries the stream, or it was set back
+                    return False  # another worker retries the stream, or the consumer was set back
         done = Place(0, entry.seen.number + 1)
         until_ms = self._parts.now_ms() + self._parts.lease_ms
         return self._parts.parked.advance(key, self._worker, done, until_ms)
@@ -131,7 +131,7 @@ class ProjectionRetry:
         selection = replace(parts.selection(), tenant_id=key.tenant_id, stream_id=key.stream_id)
         reader = parts.log.reader(entry.first.number - 1, selection)
         looks = 0
-        # Not `read`: without another event of the stream, it would search the rest of the log.
+        # `read` would search the rest of the log if there is no further event of the stream.
         while reader.position < entry.seen.number:
             piece = reader.read_some()
             for raw in piece.records:
@@ -140,16 +140,16 @@ class ProjectionRetry:
                 yield raw
             if not piece.ended or reader.position >= entry.seen.number:
                 continue
-            # The newest pages are the last that an eventually consistent read shows.
+            # Eventually consistent reads may miss the newest pages.
             if (parts.log.last_position or 0) <= reader.position:
-                return  # somebody has cut the log
+                return  # the log was cut, so the events are gone
             looks += 1
             if looks == _LOOKS:
                 raise _NotSeenYetError
 
 
 class _NotSeenYetError(Exception):
-    """Reads of the log do not show all events yet that a parked stream has."""
+    """Reads of the log may not show all events of a parked stream yet."""
 
 
 def _is_same(one: StreamId, other: StreamId) -> bool:

@@ -1,4 +1,4 @@
-"""One run of a projection in one log: reads it, calls the handler, saves the checkpoint."""
+"""One run of a projection in one log: reads the log, calls the handler, saves the checkpoint."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _WORTH_SAVING: Final = 1000
-"""Number of positions without a selected event after which the checkpoint moves anyway."""
+"""Number of positions without selected events after which the checkpoint is saved anyway."""
 _ON_PROGRESS: Final = "on_progress"
 
 
 class Run:
-    """One run of a projection in one log, and its work so far.
+    """One run of a projection in one log.
 
     Args:
-        parts: what the projection runs with.
+        parts: settings and parts of the projection.
         stop: set it to return after the current event.
         on_progress: called with a report after each batch.
-        worker: unique name of the worker, which its leases carry.
+        worker: unique name of the worker.
 
     Attributes:
         holding: the lease of this log.
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def report(self) -> ProjectionReport:
-        """What the run did so far."""
+        """The work of the run so far."""
         return ProjectionReport(
             name=self._parts.name,
             position=self._position,
@@ -104,10 +104,11 @@ class Run:
             self._unsequenced.look()
 
     def once(self, end: Position) -> None:
-        """Handle events up to a position under the lease, and give the lease back.
+        """Handle events up to a position, inclusive, under the lease, and give the lease back.
 
         Raises:
-            ProjectionBusyError: another worker has the lease, or took it.
+            ProjectionBusyError: another worker has the lease, or took it over.
+            ProjectionPausedError: the projection is paused.
         """
         self._end = end
         free = self._look(looks_once=True)
@@ -139,7 +140,7 @@ class Run:
             self.close()
 
     def advance(self) -> bool:
-        """Handle a piece of the log, or take the lease; return False if there is nothing to do."""
+        """Handle some events, or take the lease; return False if there is nothing to do."""
         try:
             if self.holding.held and self.holding.paused:
                 self.close()
@@ -153,7 +154,7 @@ class Run:
         return False
 
     def turn(self) -> None:
-        """Handle the events that the log has now, under the lease, and keep the lease.
+        """Handle the events that the log has now, and keep the lease.
 
         Raises:
             LeaseLostError: another worker has taken over.
@@ -164,14 +165,14 @@ class Run:
         self._handle_until(self._end, lambda: self.holding.wanted)
 
     def try_take(self) -> bool:
-        """Take the lease if no other worker has it; return whether this worker has it now."""
+        """Take the lease if no other worker has it; return whether this worker now has it."""
         return self._look(looks_once=False) and self._take()
 
     def let_go(self) -> None:
-        """Forget what was handled since the last checkpoint: another worker has taken over."""
+        """Forget the work since the last checkpoint, because another worker has taken over."""
         _log.warning(
-            "Projection %r: another worker has taken over, or the position was reset. This one "
-            "was at %d, and saved %d.",
+            "Projection %r: another worker has taken over, or the position was reset. This worker "
+            "was at position %d, and had saved %d.",
             self._parts.name,
             self._position,
             self._saved,
@@ -180,7 +181,7 @@ class Run:
         self._go_on_after(self._saved)
 
     def close(self) -> None:
-        """Save the checkpoint, and the failure that ended the run; give the lease back."""
+        """Save the checkpoint and the failure that ended the run; give the lease back."""
         if self.holding.held:
             self._save_at_end()
             self.holding.release()
@@ -214,11 +215,11 @@ class Run:
                 return
 
     def _step(self) -> bool:
-        """Handle the next piece of the log; return False at its end."""
+        """Read and handle the next events; return False at the end of the log."""
         self.holding.renew_in_time()
         selection = self._parts.selection()
         if self._reader is None or selection != self._selection:
-            # A class defined since the last read may be among the selected ones.
+            # Classes that were defined since the last read may be selected too.
             self._selection = selection
             self._reader = self._parts.log.reader(self._position, selection)
         reader = self._reader
@@ -227,7 +228,7 @@ class Run:
             records = reader.read()
             self._passed_over += reader.passed_over - before
             if records and self._was_idle:
-                self.holding.confirm()  # the projection may be paused since
+                self.holding.confirm()  # the projection may have been paused
             self._was_idle = not records
             size = self._parts.batch_size
             for start in range(0, len(records), size):
@@ -237,11 +238,11 @@ class Run:
                 if not self._handle(records[start : start + size]):
                     return True
         except BaseException:
-            self._reader = None  # it may be ahead of the handler
+            self._reader = None  # it may have read events that were not handled
             raise
         moved = bool(records) or reader.position > self._position
         self._position = reader.position
-        # Save again if a save failed, and move on over a long stretch without selected events.
+        # Save again after a failed save, and after many positions without selected events.
         if not records and (self._unsaved or self._position - self._saved >= _WORTH_SAVING):
             self._save()
         if moved:
@@ -249,7 +250,7 @@ class Run:
         return moved
 
     def _handle(self, batch: list[RecordedRaw]) -> bool:
-        """Handle a batch; return whether the reader goes on after it."""
+        """Handle a batch; return whether the reader can go on after it."""
         for raw in batch:
             if self._stop.is_set():
                 return False
@@ -265,7 +266,7 @@ class Run:
         return False
 
     def _apply(self, raw: RecordedRaw) -> bool:
-        """Handle an event; return False if the run goes on elsewhere."""
+        """Handle an event; return False if the run must go on from another position."""
         parts = self._parts
         with self._noting_failure_at(raw.position):
             if self._writing is None:
@@ -291,7 +292,7 @@ class Run:
             raise
 
     def _save(self) -> bool:
-        """Save the checkpoint; return False if it is after this run, or another worker wants it."""
+        """Save the checkpoint; return False if it was moved, so that the run goes on from there."""
         there = self._save_with_writes()
         self._saved, self._unsaved = there, 0
         if there == self._position:
@@ -315,7 +316,7 @@ class Run:
         try:
             return self._writing.save(self._position, self._noting_failure_at)
         except BaseException:
-            # Whether they were made, the next transaction finds out by the saved position.
+            # The next transaction finds out by the saved position whether these writes were made.
             self._go_on_after(self.holding.seen.position)
             raise
 

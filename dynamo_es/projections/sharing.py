@@ -1,4 +1,4 @@
-"""Workers of a projection share the logs: each asks the fullest worker for one log at a time."""
+"""Shares logs among the workers of a projection: each asks the busiest for one log at a time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Share:
-    """Evens out the logs among workers. Used by one worker, in one thread.
+    """Evens out the logs among workers. For one worker, in one thread.
 
     A worker asks the holder for a log, and the holder gives the lease back after its current batch.
-    So no log is handled by two workers, and no event twice.
+    So two workers never handle the same log, and no event is handled twice.
 
     Args:
-        lease_ms: milliseconds of a lease: for so long, a worker does not take back a log that it
-            has given away.
+        lease_ms: milliseconds of a lease. A worker does not take back a log for this time after it
+            gave the log away.
         now_ms: returns milliseconds since the epoch.
     """
 
@@ -31,7 +31,7 @@ class Share:
         self._asked: tuple[TenantId, str] | None = None
 
     def may_take(self, tenant_id: TenantId) -> bool:
-        """Return False for a log that this worker has just given to another one."""
+        """Return False for a log that this worker has just given to another worker."""
         since = self._now_ms() - self._given.get(tenant_id, -self._lease_ms)
         if 0 <= since < self._lease_ms:
             return False
@@ -39,14 +39,14 @@ class Share:
         return True
 
     def hand_over(self, tenant_id: TenantId) -> None:
-        """Note that this worker gives a log to the worker that asked for it."""
+        """Record that this worker gives a log to the worker that asked for it."""
         self._given[tenant_id] = self._now_ms()
 
     def even_out(self, logs: Mapping[TenantId, Holding]) -> None:
-        """Ask the fullest other worker for one log, if it has two more than this worker.
+        """Ask the worker with the most logs for one, if it has at least two more than this worker.
 
         Args:
-            logs: this worker's hold on each log, or what it last saw there.
+            logs: for each log, this worker's lease or the state that it last saw.
         """
         others = {each: one.holder for each, one in logs.items() if not one.held and one.holder}
         if self._asked is not None and others.get(self._asked[0]) == self._asked[1]:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from dynamo_es.values import StreamId, TenantId
 
 _ANYWHERE: Final = 10**18
-"""A version above all others, to take a cursor's lease for an event without a version."""
+"""A version above all stored ones, to take a cursor's lease for an event without a version."""
 
 
 class StreamFollower:
-    """Follows single streams: a `Projector` does, and a Lambda handler through one.
+    """Follows single streams. Base of `Projector`; Lambda handlers use it too.
 
     Attributes:
         name: name of the read model.
@@ -59,29 +59,31 @@ class StreamFollower:
         retries: bool = False,
         kept: Callable[[int], object] = lambda _: None,
     ) -> bool:
-        """Apply consecutive events of a stream under one lease: two requests for all events.
+        """Apply consecutive events of a stream under one lease.
 
-        With writes, one more for each transaction.
+        Cost: 2 requests for all events. With writes, 1 more for each transaction.
 
         Args:
-            followed: the stream, under this projector's name.
-            first: place of the first event in its stream, 1-based: its version, if it has one.
-                None: unknown; then give one event only.
-            steps: one step or more.
-            apply: called with each event's place and the event, or None if it is not selected, in
-                the order of places; missing events before the first are included. Returns the
-                event's writes, if this follower takes writes.
-            stopped: called before each event; True leaves the rest to another call.
-            retries: whether to apply the events of a parked stream, and never set one aside.
-            kept: called with a version when the events up to it are applied, and their writes made.
+            followed: the stream, with this projector's name.
+            first: place of the first event in its stream, 1-based; it is the version, if the event
+                has one. None: unknown; then give a single event.
+            steps: the events, one or more.
+            apply: called with the place of each event and the event, or None if it is not selected,
+                in order. It also gets events that are missing before the first. With ``writes``, it
+                returns the event's writes.
+            stopped: called before each event; returns True to leave the rest to another call.
+            retries: whether this is a retry: apply the events even if the stream is parked, and set
+                none aside.
+            kept: called with a version when the events up to it are applied and their writes are
+                made.
 
         Returns:
-            Whether the stream is parked, and its events were passed over.
+            Whether the stream is parked, so that its events were passed over.
 
         Raises:
-            CursorBusyError: another process applies events of that stream now, or has taken
-                over from this one: try again.
-            Exception: the error that ``apply`` raised; earlier events stay applied.
+            CursorBusyError: another process applies events of that stream now, or has taken it
+                over: try again.
+            Exception: ``apply`` raised it; earlier events stay applied.
         """
         if first is not None and type(first) is not int:
             raise InvalidSubscriptionError(f"first must be an integer or None, not {shown(first)}.")
@@ -102,7 +104,7 @@ class StreamFollower:
         return True
 
     def note(self, followed: Followed, version: int, error: Exception) -> bool:
-        """Count a failure of an event that could not even be read; return whether it is parked."""
+        """Count a failure of an event that cannot be read; return whether the stream is parked."""
         check_kind("followed", followed, Followed)
         following = self._following(followed)
         if not following.take(version):
@@ -151,7 +153,7 @@ class StreamFollower:
     def _missing(
         self, followed: Followed, at: int, first: int | None, steps: Sequence[Step]
     ) -> Sequence[Step]:
-        """Return the events after the cursor: the given ones, and those missing before them."""
+        """Return the events after the cursor: the missing ones, and the given ones after them."""
 
         def load(start: int, stop: int) -> list[Step]:
             return self.load(followed, start, stop)
@@ -161,7 +163,7 @@ class StreamFollower:
         return with_missing(load, at, first, steps)
 
     def load(self, followed: Followed, start: int, stop: int) -> list[Step]:
-        """Return a range of a stream's events, the end exclusive."""
+        """Return a range of a stream's events; ``start`` is inclusive, ``stop`` exclusive."""
         check_kind("followed", followed, Followed)
         store = self._event_store(followed.tenant_id)
         found = store.load_chosen(
@@ -170,11 +172,11 @@ class StreamFollower:
         return [Step(uuid, event) for uuid, event in found]
 
     def generation_of(self, stream_id: StreamId, tenant_id: TenantId) -> int | None:
-        """Return the present generation of a stream; None: it has no events."""
+        """Return the present generation of a stream; None if it has no events."""
         return self._event_store(tenant_id).generation_of(stream_id)
 
     def version_of(self, followed: Followed) -> int:
-        """Return the version of the last applied event of a stream; 0: none is."""
+        """Return the version of the last applied event of a stream; 0 if no event is applied."""
         check_kind("followed", followed, Followed)
         return self._cursors.version(followed)
 

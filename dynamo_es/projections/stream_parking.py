@@ -1,8 +1,8 @@
-"""`StreamFailures`: the failure policy of a consumer that follows single streams with cursors.
+"""`StreamFailures`: applies the failure policy of a consumer that follows single streams.
 
-The cursor counts the failures of an event, in whichever process they happen. The stream's cursor
-stays before the event, so a process that does not know of the entry changes no order: it fails
-again at the same event.
+The cursor counts the failures of an event in all processes. The cursor of a parked stream stays
+before the event. So a process that does not know that the stream is parked keeps the order: it
+fails again at the same event.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ TEMPORARY: Final = (
     InvalidSubscriptionError,
     ServiceError,
 )
-"""Errors that are not an event's fault: a wrong function, a busy stream, or AWS refuses."""
+"""Errors that are not the event's fault: a wrong function, a busy stream, a refusal of AWS."""
 
 
 class StreamFailures:
     """Sets streams or events aside after failures, and passes over parked streams.
 
     Args:
-        policy: what happens to an event that fails.
+        policy: how to treat an event that fails.
         parking: the parked streams of the consumer.
-        cursors: keep the versions, and count the failures.
+        cursors: keeps the versions, and counts the failures.
         now_ms: returns milliseconds since the epoch.
     """
 
@@ -61,10 +61,9 @@ class StreamFailures:
         return self._parking.count
 
     def passes_over(self, followed: Followed, first: int, last: int) -> bool:
-        """Note events of a parked stream as passed over; False: apply them, it is not parked.
+        """Record events of a parked stream as passed over; return False if it is not parked.
 
-        Cost: none for a stream that is not parked, except for 1 request in a process; 1 for one
-        that is.
+        Cost: 1 request for a parked stream; none for others, except for 1 at first in a process.
         """
         if self._policy.then != "park":
             return False
@@ -75,16 +74,16 @@ class StreamFailures:
         return self._parking.pass_over(key, Place(generation, first), Place(generation, last))
 
     def set_aside(self, followed: Followed, error: Exception, last: int) -> bool:
-        """Set the event aside that the cursor names as failed, if the policy says so.
+        """Park the stream or skip the event that the cursor names as failed, if the policy says so.
 
         Args:
             followed: the stream.
             error: the last failure.
-            last: version of the last event that the consumer then passes over.
+            last: version of the last event to pass over if the stream is parked.
 
         Returns:
-            Whether to go on: the stream is parked, or the cursor is after the event. If not, the
-            event is tried again later.
+            Whether the stream is parked or the cursor is past the event, so that the consumer can
+            go on. If not, the event is tried again later.
         """
         if self._policy.then == "stop" or isinstance(error, TEMPORARY):
             return False
@@ -98,7 +97,7 @@ class StreamFailures:
         place = Place(followed.generation or info.generation, version)
         if self._policy.then == "skip":
             if isinstance(error, UnreadableEventError) and error.version not in {None, version}:
-                return False  # a later event of those that were read together
+                return False  # another event of those that were read together is the unreadable one
             self._parking.skip(key, place, attempts, error)
             followed = followed._replace(generation=place.generation)
             return skip_version(self._cursors, followed, version, self._now_ms())

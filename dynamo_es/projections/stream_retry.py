@@ -1,4 +1,4 @@
-"""Retries the parked streams of a consumer that follows single streams with cursors."""
+"""Retries the parked streams of a consumer that follows single streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _AT_ONCE: Final = 100
-"""Events that are loaded and applied under one lease."""
+"""Most events that are loaded and applied under one lease."""
 
 
 class StreamRetry:
@@ -32,9 +32,9 @@ class StreamRetry:
 
     Args:
         projector: moves the cursors.
-        apply: called with the stream and each event, or None for one that is not selected; returns
-            the event's writes.
-        stopped: called before each event; True leaves the rest to another call.
+        apply: called with the stream and each event, or None for an event that is not selected;
+            returns the event's writes.
+        stopped: called before each event; returns True to leave the rest to another call.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class StreamRetry:
         return RetryReport(applied=self._applied, unparked=unparked, left=left)
 
     def _retry(self, key: ParkedKey) -> bool:
-        """Apply the events of a stream; return whether it is off the list."""
+        """Apply the events of a stream; return whether the stream is unparked."""
         follower = self._projector
         return unpark_when_applied(
             follower.parked, key, self._worker, follower.now_ms, follower.lease_ms, self._apply_all
@@ -72,7 +72,7 @@ class StreamRetry:
     def _apply_all(self, entry: ParkedStream) -> bool:
         """Apply the events after the cursor; return whether all are done."""
         key, size, before = entry.key, _AT_ONCE, -1
-        # A stream that was deleted has no event left to apply; a new one begins at version 1.
+        # A deleted stream has no events left to apply; a new generation begins at version 1.
         generation = self._projector.generation_of(key.stream_id, key.tenant_id)
         if generation is None:
             return True

@@ -1,4 +1,4 @@
-"""Looks for events that have no position yet, once a minute while there is nothing to handle."""
+"""Looks for events without a position, once a minute while there is nothing to handle."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import LogStrategy
 
 _LOOK_EVERY: Final = 60.0
-"""Seconds without events between two looks."""
+"""Seconds of waiting for events between two looks."""
 
 
 class Unsequenced:
-    """Whether a log has events without a position, as a run last looked.
+    """Finds out now and then whether a log has events without a position.
 
     Args:
-        log: to look into.
+        log: the log to check.
         idle: seconds that count as waited already.
 
     Attributes:
-        found: whether there were such events.
+        found: whether the last look found such events.
     """
 
     def __init__(self, log: LogStrategy, idle: float = 0.0) -> None:
@@ -29,7 +29,7 @@ class Unsequenced:
 
     @classmethod
     def at_once(cls, log: LogStrategy) -> Unsequenced:
-        """Return one that looks in the first wait."""
+        """Return an object that looks in the first wait."""
         return cls(log, _LOOK_EVERY)
 
     def look(self) -> None:
@@ -37,7 +37,7 @@ class Unsequenced:
         self.found = self._log.unsequenced()
 
     def look_in_time(self, pause: float) -> bool:
-        """Look if enough time has passed, with the next pause; return whether this changed."""
+        """Look if enough time has passed, ``pause`` included; return whether `found` changed."""
         self._idle += pause
         if self._idle <= _LOOK_EVERY:
             return False
@@ -47,5 +47,5 @@ class Unsequenced:
         return self.found != before
 
     def begin_again(self) -> None:
-        """Count from now: there were events to handle."""
+        """Start to count again, because there were events to handle."""
         self._idle = 0.0

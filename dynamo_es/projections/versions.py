@@ -1,8 +1,9 @@
-"""Versions of a projection: a new one is built while the live one serves, and then takes its place.
+"""Versions of a projection: you build a new one while the live one serves, and then promote it.
 
-A version that is not live goes no further than the live one: so it never handles an event first,
-and every event that it handles is *replayed*, with its side effects held back. A version that was
-promoted goes on from its checkpoint; what the version before had handled is replayed for it too.
+A version that is not live goes no further than the live one. So it never handles an event first,
+and every event that it handles is *replayed*: its handler leaves out side effects. A promoted
+version goes on from its checkpoint. Events that the previous version has handled are replayed for
+it too.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class VersionLog(LogStrategy):
-    """The log as one version of a projection may read it: up to the live version's position.
+    """The part of the log that one version of a projection may read: up to the live version.
 
     Args:
-        log: the log, or what stands for the logs of all tenants.
-        checkpoints: of the projections without versions, in that log.
-        live: returns the projection's live version.
+        log: the log, or the logs of all tenants.
+        checkpoints: checkpoints of projections without versions, in that log.
+        live: returns the projection's live version; None: no version is live.
         name: name of the projection.
-        version: the version.
-        demoted_too: whether an older version than the live one may read: to catch up.
+        version: the version that reads.
+        demoted_too: whether a version that is older than the live one may read, to catch up.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class VersionLog(LogStrategy):
         return 0 if found is None and live is not None else found
 
     def replays(self, position: Position) -> bool:
-        """Whether the live version, or the one before, handles the event at a position."""
+        """Return whether another version handles the event at a position, or has handled it."""
         return self._replayed_to is None or position <= self._replayed_to
 
     @property
@@ -80,7 +81,7 @@ class VersionLog(LogStrategy):
         end, limit = self._log.last_position, self.limit()
         if end is None or limit is None:
             return end
-        # A version may be ahead of the live one: after another was promoted again.
+        # A version may be further than the live one, after an earlier version was promoted again.
         own = self._position_of(self._version) or 0
         return max(min(end, limit), own) or None
 
@@ -95,7 +96,7 @@ class VersionLog(LogStrategy):
         return _Reader(self, self._log.reader(after, selection))
 
     def catching_up(self) -> VersionLog:
-        """Return the same log, also for a version that was demoted."""
+        """Return the same log, but even a demoted version may read it."""
         return VersionLog(
             self._log, self._checkpoints, self._live, self._name, self._version, demoted_too=True
         )
@@ -132,7 +133,7 @@ class VersionLog(LogStrategy):
 
 
 class _Reader(LogReader):
-    """Reads up to the limit, and keeps what the log returned beyond it."""
+    """Reads up to the limit, and keeps events after it for later reads."""
 
     def __init__(self, log: VersionLog, reader: LogReader) -> None:
         self._log = log
@@ -167,7 +168,7 @@ class _Reader(LogReader):
 def reading(
     log: LogStrategy, deserialize: Callable[[RecordedRaw], Recorded]
 ) -> Callable[[RecordedRaw], Recorded]:
-    """Return a function that makes a typed event, and says whether it is replayed."""
+    """Return a function that turns a raw event into a typed one, with `Recorded.replayed` set."""
     if not isinstance(log, VersionLog):
         return deserialize
 
@@ -178,7 +179,7 @@ def reading(
 
 
 def refuse_lag(log: VersionLog, name: str, version: int) -> None:
-    """Raise `VersionLagsError` if a version is before the live one in any log."""
+    """Raise `VersionLagsError` if a version lags the live one in any log."""
     logs = [log.scoped_for_tenant(one) for one in log.tenants()] if log.per_tenant else [log]
     for each in logs:
         own, live = each.lag()

@@ -1,4 +1,4 @@
-"""Carries out the writes that a handler returns, together with the checkpoint or cursor."""
+"""Carries out the writes that handlers return, in one transaction with checkpoint or cursor."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 class Holds(Protocol):
-    """The lease of a checkpoint or a cursor. The position of a cursor is a version."""
+    """The lease of a checkpoint or a cursor. For a cursor, a position is a version."""
 
     def new_writes(self) -> WriteBatch:
         """Return an empty batch of writes for `apply`."""
 
     def save(self, position: Position) -> Position:
-        """Save a position; return the saved one, which may be higher."""
+        """Save a position; return the saved position, which may be higher."""
 
     def apply(self, position: Position, writes: WriteBatch) -> Position:
-        """Save a position with writes, both or neither; return the saved one."""
+        """Save a position and carry out writes: both or neither; return the saved position."""
 
 
 class Writing:
-    """The writes of the events since the last checkpoint, or after the cursor.
+    """The writes of the events after the checkpoint or the cursor.
 
     Args:
         holding: the lease of the log, or of the stream's cursor.
@@ -50,11 +50,11 @@ class Writing:
         self.applied = 0
 
     def drop(self) -> None:
-        """Forget the writes: the handler is called for their events again."""
+        """Forget the writes, because their events will be handled again."""
         self._batch = self._holding.new_writes()
 
     def add(self, position: Position, writes: object) -> bool:
-        """Add the writes of an event; False: carry out those before first."""
+        """Add the writes of an event; return False if the earlier ones must be saved first."""
         return self._batch.add(position, writes)
 
     def save(
@@ -62,13 +62,14 @@ class Writing:
         position: Position,
         noting_failure_at: Callable[[Position], AbstractContextManager[None]],
     ) -> Position:
-        """Carry out the writes and save a position, both or neither; return the saved position.
+        """Carry out the writes and save a position: both or neither; return the saved position.
 
-        If they are refused together, they are carried out event by event, to find the failing one.
+        If the writes are refused together, they are carried out event by event, to find the event
+        that fails.
 
         Args:
-            position: to save.
-            noting_failure_at: notes that the writes of an event failed.
+            position: position to save.
+            noting_failure_at: context that records a failure of the event at a position.
         """
         batch = self._batch
         self.drop()
@@ -79,7 +80,7 @@ class Writing:
                 there = self._holding.apply(position, batch)
             except (ServiceError, ProjectionWriteRefusedError) as error:
                 if isinstance(error, ServiceError) and type(error) is not ServiceError:
-                    raise  # it is about no single write
+                    raise  # no single write caused it
                 return self._one_by_one(batch, noting_failure_at)
         if there == position:
             self.applied += batch.events
@@ -96,7 +97,7 @@ class Writing:
                 save = self._holding.save
                 there = save(position) if alone.empty else self._holding.apply(position, alone)
             if there != position:
-                break  # it was moved on, so the run goes on from there
+                break  # the position was moved, so the run goes on from there
             self.applied += 1
         return there
 

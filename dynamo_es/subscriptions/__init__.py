@@ -1,1 +1,1 @@
-"""Subscriptions to the log, and listeners in the process that appends."""
+"""Subscriptions to the log, and listeners to the appends of this process."""

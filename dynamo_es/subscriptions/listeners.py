@@ -1,4 +1,4 @@
-"""Listeners: functions called with each event, in the process that appended it."""
+"""Listeners: functions that a process calls with each event that it has appended."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROLE: Final = "listener"
 class Listener(Protocol):
     """A function that is called with each event after its append.
 
-    Source: the listeners of python-event-sourcery, whose position is never None.
+    Source: the listeners of python-event-sourcery. There, the position is never None.
     """
 
     def __call__(
@@ -38,7 +38,7 @@ class Listener(Protocol):
         tenant_id: TenantId,
         position: Position | None,
     ) -> None:
-        """Take an event that was just appended.
+        """Handle an event that was just appended.
 
         Args:
             wrapped_event: the event.
@@ -49,12 +49,12 @@ class Listener(Protocol):
 
 
 class _Registration(NamedTuple):
-    """A listener and the events it is called with.
+    """A listener and the events that it gets.
 
     Attributes:
         listener: the function to call.
-        to: an event class or a category.
-        tenant_id: of the events; None: any.
+        to: event class or category of the events.
+        tenant_id: tenant of the events; None: any tenant.
         takes_generation: whether the listener has a parameter ``generation``.
     """
 
@@ -73,7 +73,7 @@ class _Registration(NamedTuple):
 
 
 class _Registered:
-    """The listeners of all tenants. Changed under the lock, by replacing the tuple."""
+    """The listeners of all tenants. To change them, replace the tuple under the lock."""
 
     def __init__(self) -> None:
         self.lock = new_lock()
@@ -81,18 +81,19 @@ class _Registered:
 
 
 class Listeners:
-    """Registers functions to call after each append; shared by all tenants of a backend.
+    """Registers functions to call after each append. All tenants of a backend share them.
 
-    A listener is called in the thread that appended, after the events are stored. If it raises,
-    the error is logged and the events stay. If you repeat an append whose events are already
-    stored, the listener is called again: the first process may have died before calling it. Each
-    listener gets its own copy of the event.
+    A listener is called in the thread that appended, after the events are stored. If it raises, the
+    error is logged and the events stay. If you repeat an append whose events are stored already,
+    the listener is called again, because the first process may have died before it called the
+    listener. Each listener gets its own copy of the event.
 
     Args:
-        deserialize: makes typed events of a tenant's raw ones.
-        narrowed: returns a listener limited to events of some classes, also among the events that
-            it loads itself.
-        tenant_id: limits listeners registered here to this tenant's events; None: all tenants.
+        deserialize: turns a tenant's raw events into typed ones.
+        narrowed: limits a listener to events of some classes, even among events that it loads
+            itself.
+        tenant_id: tenant whose events the listeners get that are registered here; None: all
+            tenants.
     """
 
     def __init__(
@@ -107,21 +108,21 @@ class Listeners:
         self._registered = _Registered()
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the listeners of one tenant's events, which are called along with these."""
+        """Return an object that registers listeners for the events of one tenant."""
         scoped = type(self)(self._deserialize, self._narrowed, tenant_id)
         scoped._registered = self._registered  # noqa: SLF001 - of its own class
         return scoped
 
     def register(self, listener: Listener, to: type[Event] | str) -> None:
-        """Call a listener with the events of later appends; registering it again changes nothing.
+        """Call a listener with the events of later appends. A second registration changes nothing.
 
         ``backend.listeners.register(print_event, to="account")``
 
         Args:
             listener: a plain function, such as `Projector.project`. If it has a parameter
                 ``generation``, it gets the stream's generation, or 0 if that is unknown.
-            to: an event class, for its events and those of its subclasses; or a category, for the
-                events of its streams.
+            to: an event class: the listener gets its events and those of its subclasses. Or a
+                category: it gets the events of its streams.
 
         Raises:
             InvalidSubscriptionError: the listener is asynchronous or not callable, or ``to`` is
@@ -140,13 +141,13 @@ class Listeners:
                 self._registered.all += (registration,)
 
     def remove(self, listener: Listener, to: type[Event] | str) -> None:
-        """Stop calling a listener; removing one that is not registered changes nothing."""
+        """Stop calling a listener. Does nothing if it is not registered."""
         unwanted = listener, to, self._tenant_id
         with self._registered.lock:
             self._registered.all = tuple(one for one in self._registered.all if one[:3] != unwanted)
 
     def __bool__(self) -> bool:
-        """Whether a listener is registered."""
+        """Return whether any listener is registered."""
         return any(self._tenant_id in {None, one.tenant_id} for one in self._registered.all)
 
     def __call__(
@@ -183,7 +184,7 @@ class Listeners:
     def _limited(
         self, listener: Listener, registered: Sequence[_Registration], stream_id: StreamId
     ) -> Listener:
-        """Return a listener that takes only the events of a stream that it is registered for."""
+        """Return a listener that takes only those events of a stream for which it is registered."""
         chosen = [one.to for one in registered if one.listener == listener]
         classes = [to for to in chosen if not isinstance(to, str)]
         if Event in classes or stream_id.category in chosen:

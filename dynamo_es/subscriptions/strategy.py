@@ -1,4 +1,4 @@
-"""Subscriptions over any log: a batch is returned when it is full, or at the time limit."""
+"""`LogSubscriptions`: subscriptions to any log. A batch is due when full, or at the time limit."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 SHORTEST_TIMELIMIT: Final = 0.1
-"""The shortest time limit, in seconds: a shorter one would only cost more requests."""
+"""Shortest time limit, in seconds. A shorter one would only cost more requests."""
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _LOOK_EVERY: Final = 60.0
-"""Seconds at the end of the log between two checks for events that have no position."""
+"""Seconds between two checks for events without a position, at the end of the log."""
 
 
 class LogSubscriptions(SubscriptionStrategy):
-    """Subscriptions to a log. Safe to share between threads; a subscription is not.
+    """Subscriptions to a log. Safe to share between threads, but a subscription is not.
 
     Args:
-        log: holds the events.
+        log: the log to read.
         monotonic: returns seconds of a clock that never goes back.
         sleep: waits a number of seconds.
     """
@@ -97,7 +97,7 @@ class LogSubscriptions(SubscriptionStrategy):
     def subscribe(
         self, after: Start, batch_size: int, timelimit: timedelta | float, selection: Selection
     ) -> Subscription:
-        """Subscribe to any selection; see `SubscriptionStrategy.subscribe_to_all`."""
+        """Subscribe to a selection of events; otherwise like `subscribe_to_all`."""
         if type(batch_size) is not int or batch_size < 1:
             raise InvalidSubscriptionError(
                 f"batch_size must be an integer of 1 or more, not {shown(batch_size)}."
@@ -110,7 +110,7 @@ class LogSubscriptions(SubscriptionStrategy):
             )
         if selection.event_names is not None and not selection.event_names:
             raise InvalidSubscriptionError(
-                "events is empty, which would select no event: give one name or more, or None."
+                "events is empty, so it would select no event. Give one name or more, or None."
             )
         reader = self._log.reader(after, selection)
         return Subscription(
@@ -121,16 +121,16 @@ class LogSubscriptions(SubscriptionStrategy):
 class Subscription(Iterator[list[RecordedRaw]]):
     """Yields batches of events as they come, and never ends. Use it in one thread.
 
-    `next` raises the errors of the log; call it again, and no event is lost. At the end of the
-    log, a subscription looks once a minute for events that have no position yet.
+    `next` raises the errors of the log. Call it again: no event is lost. At the end of the log, a
+    subscription looks once a minute for events that have no position yet.
 
     Args:
         reader: reads the events.
         batch_size: most events of a batch.
-        timelimit_s: seconds to wait for a batch to fill.
+        timelimit_s: seconds to wait until a batch is full.
         monotonic: returns seconds of a clock that never goes back.
         sleep: waits a number of seconds.
-        unsequenced: looks for events after the end of the log; see `LogStrategy.unsequenced`.
+        unsequenced: looks for events without a position; see `LogStrategy.unsequenced`.
     """
 
     def __init__(
@@ -154,12 +154,12 @@ class Subscription(Iterator[list[RecordedRaw]]):
 
     @property
     def position(self) -> Position:
-        """The position up to which the subscription has returned every selected event."""
+        """Position up to which the subscription has returned every selected event, inclusive."""
         return self._ready[0].position - 1 if self._ready else self._reader.position
 
     @property
     def positions(self) -> Mapping[TenantId, Position] | None:
-        """Where to go on in each log, if each tenant has one and this subscription reads all."""
+        """Position to go on after in each tenant's log; None if the subscription reads one log."""
         reached = self._reader.positions
         if reached is None:
             return None

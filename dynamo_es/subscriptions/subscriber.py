@@ -1,4 +1,4 @@
-"""Subscribes to typed events: ``subscriber.after(0).to_category("account").build_iter(1)``."""
+"""`Subscriber`: builds subscriptions to typed events."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class _Choice:
     """The events that a subscriber selects.
 
     Attributes:
-        after: position to begin after.
-        selection: category and tenant.
-        classes: event classes; None: all.
+        after: position to begin after, exclusive.
+        selection: category and tenant of the events.
+        classes: event classes; None: all classes.
     """
 
     after: Start = 0
@@ -43,14 +43,15 @@ class _Choice:
 
 
 class Subscriber:
-    """Builds a subscription: ``backend.subscriber.after(p).to_category("account")``.
+    """Builds a subscription: ``backend.subscriber.after(p).to_category("account").build_iter(1)``.
 
-    Each call returns a new subscriber; you can keep one and build on it again.
+    Each method returns a new subscriber, so you can keep one and build on it again.
 
     Args:
-        subscriptions: to raw events.
-        registry: names of the event classes.
-        deserialize: makes a typed event of a raw one; the flag says whether to keep unknown ones.
+        subscriptions: subscriptions to raw events.
+        registry: finds the names of event classes.
+        deserialize: turns a raw event into a typed one; the flag says whether to keep unknown
+            events.
         scope: the tenant that the subscriber is limited to; None: all tenants.
     """
 
@@ -71,33 +72,34 @@ class Subscriber:
         """Begin after a position, exclusive; 0, the default, is the beginning of the log.
 
         Args:
-            position: of the log. With a log of each tenant, a subscriber of all tenants takes a
-                position for each: ``subscriber.after({"acme": 12, "umbrella": 3})``. Logs that are
-                not named are read from the beginning.
+            position: position in the log. If each tenant has its own log, a subscriber of all
+                tenants takes a position for each:
+                ``subscriber.after({"acme": 12, "umbrella": 3})``. Logs of other tenants are read
+                from the beginning.
 
         Raises:
-            InvalidPositionError: negative.
+            InvalidPositionError: the position is negative.
         """
         for one in position.values() if isinstance(position, Mapping) else (position,):
             check_position(one)
         return self._choosing(after=position)
 
     def to_category(self, category: str) -> Self:
-        """Select the events of the streams with a category.
+        """Select the events of one category's streams.
 
         Raises:
-            InvalidSubscriptionError: not text.
+            InvalidSubscriptionError: the category is not text.
         """
         if not isinstance(category, str):
             raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
         return self._choosing(selection=replace(self._choice.selection, category=category))
 
     def to_events(self, events: Iterable[type[Event]]) -> Self:
-        """Select the events of these classes and their subclasses, under all their names.
+        """Select the events of these classes and their subclasses, including their aliases.
 
         Raises:
-            InvalidSubscriptionError: not a list of classes, or an empty list.
-            EventDefinitionError: a class in it is not an event class that can be stored.
+            InvalidSubscriptionError: it is not a list of classes, or the list is empty.
+            EventDefinitionError: a class is not an event class, or its events cannot be stored.
         """
         classes = classes_in(events)
         self._registry.names_of_all(classes)
@@ -107,7 +109,7 @@ class Subscriber:
         """Select the events of one tenant.
 
         Raises:
-            InvalidStreamIdError: not text.
+            InvalidStreamIdError: the tenant id is not text.
             InvalidSubscriptionError: the backend is limited to another tenant.
         """
         check_scope(tenant_id, self._scope)
@@ -120,17 +122,17 @@ class Subscriber:
 
         Args:
             size: most events of a batch, 1 or more.
-            timelimit: a timedelta or seconds, 0.1 or more: a batch that is not full by then is
-                returned with the events so far, perhaps none.
-            keep_unknown: return an event without a class as an `UnknownEvent`.
+            timelimit: a timedelta or seconds, 0.1 or more. A batch that is not full by then comes
+                with the events so far, perhaps none.
+            keep_unknown: whether to return an event without a class as an `UnknownEvent`.
 
         Raises:
-            InvalidSubscriptionError: size or time limit out of range.
+            InvalidSubscriptionError: the size or the time limit is out of range.
             InvalidPositionError: the position is after the end of the log.
             ServiceError: AWS refused or did not answer.
 
-        Its `next` raises `ServiceError`, `UnknownEventError` and `UnreadableEventError`. Call it
-        again, and no event is lost.
+        `next` of the iterator raises `ServiceError`, `UnknownEventError` and
+        `UnreadableEventError`. Call it again: no event is lost.
         """
         subscription = self._subscribe(size, timelimit)
         return Batches(subscription, lambda raw: self._deserialize(raw, keep_unknown))
@@ -138,7 +140,7 @@ class Subscriber:
     def build_iter(self, timelimit: float | timedelta, *, keep_unknown: bool = False) -> Records:
         """Return an iterator over single events, with None at each time limit; it never ends.
 
-        Args and errors are those of `build_batch`.
+        Arguments and errors are those of `build_batch`.
         """
         subscription = self._subscribe(1, timelimit)
         return Records(subscription, lambda raw: self._deserialize(raw, keep_unknown))
@@ -158,7 +160,7 @@ class Subscriber:
 
 
 class _Typed(Generic[T]):
-    """Typed events of a subscription; an event that cannot be read comes again."""
+    """Turns the events of a subscription into typed ones. An unreadable event comes again."""
 
     def __init__(
         self, subscription: Subscription, deserialize: Callable[[RecordedRaw], Recorded]
@@ -169,12 +171,12 @@ class _Typed(Generic[T]):
 
     @property
     def position(self) -> Position:
-        """The position up to which the subscription has returned every selected event."""
+        """Position up to which the subscription has returned every selected event, inclusive."""
         return self._raws[0].position - 1 if self._raws else self._subscription.position
 
     @property
     def positions(self) -> Mapping[TenantId, Position] | None:
-        """Where to go on in each log, for `Subscriber.after`; None where there is one log."""
+        """Position to go on after in each tenant's log, for `after`; None if there is one log."""
         reached = self._subscription.positions
         if reached is None:
             return None

@@ -1,4 +1,4 @@
-"""Tests for applications on dynamo_es: given, when, then; Lambda's deliveries; faults.
+"""Helps you test an application on dynamo_es: given/when/then, Lambda's deliveries, faults.
 
 ::
 
@@ -12,9 +12,9 @@
             .state(lambda account: account.balance == 0)
         )
 
-Install the extra: ``pip install 'dynamo_es[testing]'``. It comes with a pytest plugin, which gives
-your tests the fixtures ``dynamo_backend``, ``memory_backend``, ``local_engine`` and
-``frozen_clock``. The parts here need no pytest, and load when you first use their names.
+Install the extra: ``pip install 'dynamo_es[testing]'``. Its pytest plugin gives your tests the
+fixtures ``dynamo_backend``, ``memory_backend``, ``local_engine`` and ``frozen_clock``. The names in
+this module do not need pytest, and are imported when you first use them.
 """
 
 from __future__ import annotations

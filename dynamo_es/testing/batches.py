@@ -1,7 +1,7 @@
 """Lambda's rules for the batches of a stream, as pure functions.
 
-They are those of "Using AWS Lambda with Amazon DynamoDB" and "Configuring partial batch response"
-in the AWS Lambda Developer Guide.
+Source: "Using AWS Lambda with Amazon DynamoDB" and "Configuring partial batch response" in the AWS
+Lambda Developer Guide.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXHAUSTED: Final = "RetryAttemptsExhausted"
 TOO_OLD: Final = "RecordAgeExceeded"
 
 _DAY: Final = 86_400.0
-"""Seconds that DynamoDB Streams keeps a record."""
+"""How many seconds DynamoDB Streams keeps a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Rules:
     Attributes:
         report: whether Lambda reads the failures that a function reports.
         bisect: whether Lambda halves a batch after an error.
-        retries: most retries; -1: no limit.
-        age: most seconds that a record may wait; -1: until the stream drops it.
+        retries: the most retries; -1: no limit.
+        age: the most seconds that a record may wait; -1: until the stream drops it.
     """
 
     report: bool
@@ -44,19 +44,19 @@ class Rules:
 
     @property
     def longest(self) -> float:
-        """Most seconds that a record may wait."""
+        """The most seconds that a record may wait."""
         return _DAY if self.age < 0 else min(self.age, _DAY)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records that Lambda hands to a function in one call.
+    """Records that Lambda passes to a function in one call.
 
     Attributes:
-        records: in the order of the shard.
-        read_at: seconds, when Lambda read them.
-        retries: retries that are used up.
-        calls: calls with these records so far.
+        records: the records, in the order of the shard.
+        read_at: when Lambda read them, in seconds of the mapping's clock.
+        retries: number of retries used so far.
+        calls: number of calls with these records so far.
         error: the error of the last call.
     """
 
@@ -68,9 +68,9 @@ class Batch:
 
 
 def answer_error(answer: object) -> Exception | None:
-    """Return the error of a call whose answer Lambda cannot write as JSON; None: it can.
+    """Return the error of a call whose result Lambda cannot write as JSON; None: it can.
 
-    Lambda takes such a call for failed, with ``Runtime.MarshalError``.
+    Lambda treats such a call as failed, with ``Runtime.MarshalError``.
     """
     try:
         json.dumps(answer, default=_number)
@@ -83,12 +83,12 @@ def failed_from(rules: Rules, batch: Batch, answer: object) -> int | None:
     """Return the index of the lowest record that a function reports as failed; None: all done.
 
     Args:
-        rules: of the mapping.
-        batch: what the function was called with.
-        answer: what it returned.
+        rules: the rules of the mapping.
+        batch: the batch with which the function was called.
+        answer: the result of the function.
 
     Raises:
-        InputError: the answer is no JSON object, which Lambda's documentation leaves open.
+        InputError: the result is not a JSON object. Lambda's documentation does not cover that.
     """
     if not rules.report or answer is None:
         return None
@@ -106,13 +106,13 @@ def failed_from(rules: Rules, batch: Batch, answer: object) -> int | None:
     try:
         return min(numbers.index(_identifier(failure)) for failure in failures)
     except ValueError:
-        return 0  # an identifier that Lambda does not know: the whole batch has failed
+        return 0  # with an identifier that Lambda does not know, the whole batch has failed
 
 
 def after_success(rules: Rules, batch: Batch, first_failed: int) -> list[Batch]:
-    """Return the batch that is tried next, after a function reported failures.
+    """Return the batches to try next, after a function reported failures.
 
-    Splitting a batch takes no retry; without bisecting, each try takes one.
+    With bisecting, splitting a batch does not use a retry. Without it, each try uses one.
     """
     left = replace(batch, records=batch.records[first_failed:], calls=batch.calls + 1, error=None)
     if first_failed == 0:
@@ -121,7 +121,7 @@ def after_success(rules: Rules, batch: Batch, first_failed: int) -> list[Batch]:
 
 
 def after_failure(rules: Rules, batch: Batch, error: BaseException | None) -> list[Batch]:
-    """Return the batches that are tried next, in order, after a call that failed as a whole."""
+    """Return the batches to try next, in order, after a call that failed as a whole."""
     tried = replace(batch, calls=batch.calls + 1, error=error)
     if rules.bisect and len(batch.records) > 1:
         middle = len(batch.records) // 2
@@ -133,7 +133,7 @@ def after_failure(rules: Rules, batch: Batch, error: BaseException | None) -> li
 
 
 def reason_to_give_up(rules: Rules, batch: Batch, now: float) -> str | None:
-    """Return why Lambda discards a batch instead of calling the function; None: it calls."""
+    """Return why Lambda discards a batch; None: it calls the function."""
     if now - batch.read_at > rules.longest:
         return TOO_OLD
     if 0 <= rules.retries < batch.retries:
@@ -142,7 +142,7 @@ def reason_to_give_up(rules: Rules, batch: Batch, now: float) -> str | None:
 
 
 def failure_record(batch: Batch, reason: str) -> dict[str, Any]:
-    """Return what Lambda sends to the on-failure destination of a batch that it gave up."""
+    """Return the record that Lambda sends to the on-failure destination for a discarded batch."""
     first, last = batch.records[0], batch.records[-1]
     return {
         "requestContext": {
@@ -179,7 +179,7 @@ def _number(value: object) -> float:
     """Return a decimal number as Lambda writes it.
 
     Raises:
-        TypeError: something else, which is not JSON.
+        TypeError: another value that is not JSON.
     """
     if isinstance(value, Decimal):
         return float(value)

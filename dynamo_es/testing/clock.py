@@ -10,7 +10,7 @@ from dynamo_es.exceptions import InputError
 from dynamo_es.wording import shown
 
 START: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""What a new clock shows."""
+"""The time of a new clock."""
 
 
 class FrozenClock:
@@ -25,7 +25,7 @@ class FrozenClock:
         assert clock.now == datetime(2026, 1, 1, 12, 5, tzinfo=UTC)
 
     Args:
-        now: what it shows first, with a time zone.
+        now: its first time, with a time zone.
 
     Raises:
         InputError: a time without a time zone.
@@ -40,7 +40,7 @@ class FrozenClock:
 
     @property
     def now(self) -> datetime:
-        """The time that it shows, in UTC."""
+        """The current time of the clock, in UTC."""
         return self._now
 
     def set(self, now: datetime) -> None:
@@ -55,7 +55,7 @@ class FrozenClock:
         """Move the clock forward.
 
         Args:
-            by: how far, a timedelta or seconds.
+            by: the time to move it by, as a timedelta or in seconds.
 
         Raises:
             InputError: not a time span, or one below 0: use `set` to go back.
@@ -73,5 +73,5 @@ class FrozenClock:
 def _checked(now: datetime) -> datetime:
     check_kind("now", now, datetime)
     if now.utcoffset() is None:
-        raise InputError(f"now must have a time zone, such as UTC, and {shown(now)} has none.")
+        raise InputError(f"now must have a time zone, such as UTC, but {shown(now)} has none.")
     return now.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Compares the events that a test expects with those that there are, and shows both."""
+"""Compares the events that a test expects with the actual ones, and shows both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
 
 WIDTH: Final = 48
-"""Characters of each of the two columns."""
+"""The width of each of the two columns, in characters."""
 
 _NOTHING: Final = "-"
 _NUMBERS: Final = (int, float, bool)
@@ -24,7 +24,7 @@ def matches(expected: Event | type[Event], actual: Event) -> bool:
     """Return whether an event is the expected one: the same class, values and their types.
 
     Args:
-        expected: an event, or the class of one, which any event of exactly this class matches.
+        expected: an event; or a class, which matches any event of exactly this class.
         actual: the event.
     """
     if isinstance(expected, type):
@@ -33,13 +33,13 @@ def matches(expected: Event | type[Event], actual: Event) -> bool:
 
 
 def are_same(expected: object, actual: object) -> bool:
-    """Return whether two values are equal and have numbers of the same types, at every depth."""
+    """Return whether two values are equal, with numbers of the same types at every depth."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         return expected.keys() == actual.keys() and all(
             are_same(value, actual[name]) for name, value in expected.items()
         )
     if isinstance(expected, list | tuple) and isinstance(actual, list | tuple):
-        # The lists are compared too: a list is no tuple, and a class may compare otherwise.
+        # Also compare the whole values: a list is not a tuple, and a class may have its own `==`.
         return expected == actual and all(map(are_same, expected, actual))
     if type(expected) in _NUMBERS and type(actual) in _NUMBERS:
         return type(expected) is type(actual) and expected == actual
@@ -47,7 +47,7 @@ def are_same(expected: object, actual: object) -> bool:
 
 
 def all_match(expected: Sequence[Event | type[Event]], actual: Sequence[Event]) -> bool:
-    """Return whether all events are the expected ones, in this order, and none is missing."""
+    """Return whether the events are exactly the expected ones, in the same order."""
     return len(expected) == len(actual) and all(map(matches, expected, actual))
 
 
@@ -63,7 +63,7 @@ def side_by_side(
         expected: the left column.
         actual: the right column.
         same: for each line, whether both sides are the same.
-        titles: of the columns.
+        titles: titles of the columns.
     """
     lines = [_line(" ", "", *titles), _line(" ", "", "-" * WIDTH, "-" * WIDTH)]
     pairs = zip_longest(map(_shown, expected), map(_shown, actual), fillvalue=_NOTHING)
@@ -76,7 +76,7 @@ def side_by_side(
 
 
 def describe(expected: Sequence[Event | type[Event]], actual: Sequence[Event]) -> str:
-    """Return a table of expected and actual events, and what differs in each pair."""
+    """Return a table of expected and actual events, and the differences in each pair."""
     same = [matches(left, right) for left, right in zip(expected, actual, strict=False)]
     text = side_by_side(expected, actual, same)
     notes = [
@@ -97,7 +97,7 @@ def _note(expected: Event | type[Event], actual: Event) -> str | None:
     names = [name for name in own if not _is_same(own[name], others.get(name))]
     return (
         "; ".join(f"{name} is {others.get(name)!r}, expected {own[name]!r}" for name in names)
-        or "the same values, of other types"
+        or "the values are equal, but their types differ"
     )
 
 

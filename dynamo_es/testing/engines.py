@@ -26,7 +26,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Emulation:
-    """One emulator for many tests: each gets a backend of its own, with empty tables."""
+    """One emulator for many tests. Each test gets its own backend, with empty tables."""
 
     def __init__(self) -> None:
         self._first = DynamoBackend.local()
@@ -35,7 +35,7 @@ class Emulation:
     def new_backend(
         self, clock: Callable[[], float] | None = None, sequencing: Sequencing = "inline"
     ) -> Iterator[DynamoBackend]:
-        """Return a backend with empty tables; it ends the one before.
+        """Return a backend with empty tables. Do not use earlier backends after that.
 
         Args:
             clock: returns seconds since the epoch; None: the wall clock.
@@ -46,7 +46,7 @@ class Emulation:
         backend = DynamoBackend(
             config, first.client, clock=clock or time.time, streams_client=first.streams_client
         )
-        backend._empty = first._empty  # noqa: SLF001 - of its own library
+        backend._empty = first._empty  # noqa: SLF001 - a class of this library
         backend.clear()
         with backend:
             yield backend
@@ -70,16 +70,16 @@ def backend_at(
     """Return a backend with new tables at an endpoint; they are deleted at the end.
 
     Args:
-        endpoint_url: where DynamoDB's API answers. An endpoint of this machine needs no
+        endpoint_url: URL of an endpoint with DynamoDB's API. An endpoint on this machine needs no
             credentials.
         clock: returns seconds since the epoch; None: the wall clock.
-        prefix: what the names of the tables begin with.
-        observer: of the backend.
-        settings: of its `DynamoConfig`, where they differ from those of a test.
+        prefix: prefix of the names of the tables.
+        observer: observer of the backend; None: no reports.
+        settings: settings of its `DynamoConfig` that differ from the defaults for tests.
 
     Raises:
-        ConfigurationError: no URL.
-        ServiceError: nothing answers there.
+        ConfigurationError: the endpoint is not a URL.
+        ServiceError: the endpoint does not answer.
     """
     from dynamo_es.dynamodb.tables.create import delete_tables
 
@@ -111,7 +111,7 @@ def backend_at(
 
 
 def _client(service: str, config: DynamoConfig) -> Any:
-    """Return a client with dummy credentials for this machine; None: with those of the user."""
+    """Return a client: with dummy credentials for this machine, otherwise with the user's."""
     if urlsplit(str(config.endpoint_url)).hostname not in _LOOPBACK:
         return None
     session = isolated_session("local", "local", "us-east-1")

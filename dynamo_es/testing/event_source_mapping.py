@@ -53,9 +53,10 @@ class Invocation:
     """One call of the function.
 
     Attributes:
-        lane: shard and slot of the records; the calls of a lane come one after the other.
+        lane: shard and slot of the records, 0-based; the calls of a lane come one after the other.
         numbers: sequence numbers of the records.
-        result: whether all records were done, the first of them, or none.
+        result: ``done``: all records were handled; ``partly``: only the first ones; ``failed``:
+            none.
         error: the error that the function raised.
     """
 
@@ -67,11 +68,11 @@ class Invocation:
 
 @dataclass(slots=True)
 class Delivery:
-    """What `EventSourceMapping.deliver` did.
+    """The calls that `EventSourceMapping.deliver` made.
 
     Attributes:
         invocations: the calls, in the order in which they ended.
-        discarded: the records that were given up, for the on-failure destination.
+        discarded: the failure records of discarded batches, for the on-failure destination.
     """
 
     invocations: list[Invocation] = field(default_factory=list)
@@ -80,7 +81,7 @@ class Delivery:
 
 @dataclass(slots=True)
 class _Lane:
-    """Records that Lambda hands over one batch after the other."""
+    """Records that Lambda delivers one batch after the other."""
 
     place: tuple[int, int]
     unread: deque[list[ShardRecord]] = field(default_factory=deque)
@@ -101,39 +102,42 @@ class EventSourceMapping:
         delivery = mapping.deliver(backend)
         assert [call.result for call in delivery.invocations] == ["done"]
 
-    - The records of a shard come in order, in batches. Nothing after a batch is read before the
-      batch is done or given up. Shards do not wait for each other.
-    - After an error the batch comes again; after a report of failures, what begins at the lowest
-      of them comes again.
-    - A batch is given up after the last retry, or when its records are too old, and goes to the
-      on-failure destination. The shard goes on after it.
+    - The records of a shard come in order, in batches. No later record is read before a batch is
+      done or discarded. Shards do not wait for each other.
+    - After an error, the batch comes again. After a report of failures, the records from the lowest
+      failed one on come again.
+    - A batch is discarded after the last retry, or when its records are too old. It goes to the
+      on-failure destination, and the shard continues.
 
-    Time does not pass while a test waits: between two tries, 1 s and then twice as long as before,
-    60 s at most, pass on a clock of the mapping's own, or on ``clock``.
+    A test does not wait. The waits between tries (1 s, then twice as long each time, at most 60 s)
+    pass on the mapping's own clock, or on ``clock``.
 
     Args:
-        handler: called with an event and a context, as Lambda does. Raise `Killed` in it for an
-            end without an answer, such as a time-out.
-        batch_size: most records of a call.
-        report_batch_item_failures: whether the function reports failures, as all handlers of
-            `dynamo_es.aws_lambda` do. Lambda's own default is that it ignores such a report, and
-            takes all records for done.
-        bisect_batch_on_function_error: halve a batch after an error. It takes no retry.
-        maximum_retry_attempts: retries of a batch; -1: no limit.
-        maximum_record_age: seconds that a record may wait from the moment it was read; -1: a day,
-            after which the stream drops it.
-        shards: divides the records by their partition keys.
-        parallelization_factor: batches of a shard that are called at the same time. Lambda keeps
-            the order of one item only, so the events of one stream may come out of order.
-        duplicates: how often Lambda calls again with a batch that was done, from 0 to below 1.
-        concurrent: call the function for each shard in a thread of its own.
-        on_failure: gets what Lambda sends to the on-failure destination: a list, or a function.
-            None: a batch that is given up fails the test.
-        wanted: returns whether Lambda's filter passes a record on; None: all records.
+        handler: called with an event and a context, as by Lambda. Raise `Killed` in it to imitate
+            an end without a reply, such as a time-out.
+        batch_size: the most records in a call.
+        report_batch_item_failures: whether Lambda reads the failures that the function reports, as
+            all handlers of `dynamo_es.aws_lambda` do. With False, Lambda's own default, it ignores
+            the report and treats all records as done.
+        bisect_batch_on_function_error: whether to halve a batch after an error, without using a
+            retry.
+        maximum_retry_attempts: the most retries of a batch; -1: no limit.
+        maximum_record_age: how many seconds a record may wait after it was read; -1: a day, after
+            which the stream drops it.
+        shards: number of shards. The partition keys decide on the shard of a record.
+        parallelization_factor: how many batches of a shard are delivered at the same time, 1 to 10.
+            Lambda keeps only the order of each item, so the events of a stream may come out of
+            order.
+        duplicates: the probability that Lambda calls again with a batch that was done, from 0 to
+            below 1.
+        concurrent: whether to call the function for each shard in a separate thread.
+        on_failure: a list that gets the failure records, or a function that is called with each;
+            None: a discarded batch fails the test.
+        wanted: returns whether Lambda's filter passes a record; None: all records pass.
         context: returns Lambda's context for a call; None: one with 60 s.
         table: name of the table; None: the events table.
-        clock: is moved by the waits between tries.
-        seed: of the turns of the shards and of the duplicates.
+        clock: a clock that the waits between tries move; None: the mapping has its own.
+        seed: seed for the order of the shards and for the duplicates.
 
     Raises:
         InputError: a value out of range.
@@ -191,21 +195,21 @@ class EventSourceMapping:
         self._context = context or LambdaContext
         self._table = table
         self._clock = clock or FrozenClock()
-        self._random = Random(seed)  # noqa: S311 - it decides a test's order
+        self._random = Random(seed)  # noqa: S311 - for the order of a test
         self._lanes: dict[tuple[int, int], _Lane] = {}
         self._read: defaultdict[str, int] = defaultdict(lambda: -1)
         self._lock = Lock()
 
     def deliver(self, source: DynamoBackend | Iterable[dict[str, Any]]) -> Delivery:
-        """Call the function until all records are done or given up.
+        """Call the function until all records are done or discarded.
 
         Args:
-            source: a backend: the records that its stream got since the last call, and those that
-                come meanwhile. Or records, or events of `lambda_events`, each of which is then a
-                batch as it is.
+            source: a backend: delivers the records that its stream got since the last call or gets
+                in the meantime. Or records. Or events of `lambda_events`, each of which stays one
+                batch.
 
         Raises:
-            AssertionError: a batch was given up, and there is no on-failure destination.
+            AssertionError: a batch was discarded, and there is no on-failure destination.
             InputError: the source has no stream, or the function returned something that Lambda
                 does not read.
         """
@@ -224,7 +228,7 @@ class EventSourceMapping:
         return delivery
 
     def _take_new(self, backend: DynamoBackend) -> bool:
-        """Take the records that the stream has got since; return whether there are any."""
+        """Take the new records of the stream; return whether there are any."""
         fresh = []
         for one in stream_records(backend, self._table):
             if int(one.number) > self._read[one.shard_id]:
@@ -281,7 +285,7 @@ class EventSourceMapping:
             self._call(lane, delivery)
 
     def _call(self, lane: _Lane, delivery: Delivery) -> None:
-        """Call the function once for a lane, or give the lane's batch up."""
+        """Call the function once for a lane, or discard the lane's batch."""
         if not lane.current:
             lane.current = [Batch(tuple(lane.unread.popleft()), self._clock())]
         batch = lane.current.pop(0)
@@ -295,7 +299,7 @@ class EventSourceMapping:
         answer: object = None
         try:
             answer = self._handler(event, self._context())
-        except (Exception, Killed) as raised:  # noqa: BLE001 - Lambda does not ask which
+        except (Exception, Killed) as raised:  # noqa: BLE001 - Lambda treats all errors the same
             error = raised
         refuse_unfinished(answer, self._handler, "handler")
         error = error or answer_error(answer)
@@ -309,7 +313,7 @@ class EventSourceMapping:
         error: BaseException | None,
         delivery: Delivery,
     ) -> None:
-        """Record a call, and put what is tried next before the lane's other batches."""
+        """Record a call, and put the batches to try next before the lane's other batches."""
         first_failed = 0 if error is not None else failed_from(self._rules, batch, answer)
         result: Result = "done"
         again: list[Batch] = []
@@ -336,8 +340,8 @@ class EventSourceMapping:
         if self._on_failure is None:
             count = len(batch.records)
             raise AssertionError(
-                f"Lambda gives up {count} record{'' if count == 1 else 's'} after {batch.calls} "
-                f"calls ({reason}), and the mapping has no on_failure destination. The records "
+                f"Lambda discards {count} record{'' if count == 1 else 's'} after {batch.calls} "
+                f"calls ({reason}), but the mapping has no on_failure destination. The records "
                 f"are {numbers_of(batch.records)}."
             ) from batch.error
         if isinstance(self._on_failure, list):

@@ -1,11 +1,10 @@
 """Injects faults of the network and the server below the SDK.
 
-The code under test does not change: the network stands between the connections of the default
-transport and their sockets, or in the place of botocore's connections. It lets each request
-through, loses it, loses its reply, and so on. The SDK's retries see what they would see on AWS.
+The code under test does not change. The `Network` is between the connections of the default
+transport and their sockets, or replaces botocore's connections. It lets each request through, loses
+it, loses its reply, and so on. The SDK's retries see the same as on AWS.
 
-`faulty` gives you a backend on such a network. `Network` is the network itself, for tests that plan
-each fault.
+`faulty` gives you a backend on such a network. Use `Network` itself in tests that plan each fault.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ if TYPE_CHECKING:
 
 
 _ARRIVAL: Final = 0.2
-"""How likely a late request arrives before the next one."""
+"""The probability that a late request arrives before the next one."""
 
 
 class Fault(StrEnum):
-    """What may happen to one HTTP request."""
+    """A fault that one HTTP request can meet."""
 
     LOST_REQUEST = "lost request"
-    """It never arrives; the client waits for nothing."""
+    """It never arrives, and the client gets no reply."""
     LOST_REPLY = "lost reply"
-    """It is carried out; the client waits for nothing."""
+    """It is carried out, but the client gets no reply."""
     ERROR_AFTER_WRITE = "error after the write"
     """It is carried out; the reply is an internal error."""
     THROTTLED = "throttled"
@@ -53,24 +52,24 @@ class Fault(StrEnum):
     DELIVERED_TWICE = "delivered twice"
     """It arrives twice; the client gets the second reply."""
     LATE = "late"
-    """The client gives up on it, and goes on; it arrives when the operation is over."""
+    """The client gives up on it and continues. It arrives when the operation is over."""
     CUT_WHILE_READING = "cut while reading"
     """It is carried out; the connection breaks in the middle of the reply."""
     PAST_THE_DEADLINE = "past the deadline"
-    """It is carried out; the reply comes when the operation's deadline is over."""
+    """It is carried out; the reply comes after the operation's deadline."""
     PARTLY_THROTTLED = "partly throttled"
-    """Every second part of a batch is carried out, the others lack capacity; no batch: no fault."""
+    """Every second part of a batch is carried out, the others lack capacity. Only for batches."""
 
 
 class Network:
-    """What stands between a client and DynamoDB. Threads may send requests at once.
+    """A network between a client and DynamoDB. Threads may send requests at once.
 
     Args:
         client: the client whose requests it carries.
 
     Attributes:
-        client: that client.
-        sent: HTTP requests seen since the last `plan`.
+        client: the client.
+        sent: number of HTTP requests since the last `plan`.
         directly: how many of them came from connections of the default transport.
         injected: how often each fault happened.
         late: requests that have not arrived yet.
@@ -79,7 +78,7 @@ class Network:
 
     def __init__(self, client: DynamoDBClient) -> None:
         self.client = client
-        # There is no public way below the SDK's retries.
+        # There is no public access to the layer below the SDK's retries.
         self._endpoint: Any = client._endpoint  # type: ignore[attr-defined]  # noqa: SLF001
         self._ordinary = self._session = self._endpoint.http_session
         self._sender = sender_of(client)
@@ -93,7 +92,7 @@ class Network:
         self._counting = Lock()
 
     def plan(self, choose: Callable[[int], Fault | None]) -> None:
-        """Begin anew: ``choose`` says what happens to the n-th HTTP request, from 0."""
+        """Start over with a new plan. ``choose`` returns the fault of the n-th request, 0-based."""
         self.sent = self.directly = 0
         self._choose = choose
 
@@ -103,11 +102,11 @@ class Network:
         self.deliver_late()
 
     def monotonic(self) -> float:
-        """The clock of the operations' deadlines."""
+        """Return the time of the clock for the operations' deadlines, in seconds."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Wait, on that clock only."""
+        """Wait, but only on the network's clock."""
         self.now += seconds
 
     def deliver_late(self) -> None:
@@ -118,7 +117,7 @@ class Network:
 
     @contextmanager
     def between(self) -> Iterator[None]:
-        """Stand between the client and DynamoDB for as long as the context lasts."""
+        """Carry the client's requests until the end of the context."""
         leave = self._stand_between()
         try:
             with patch("botocore.endpoint.time.sleep", self.sleep):
@@ -127,7 +126,7 @@ class Network:
             leave()
 
     def _stand_between(self) -> Callable[[], None]:
-        """Carry the client's requests from now on; return what ends that."""
+        """Start to carry the client's requests; return a function that ends it."""
         self._endpoint.http_session = self
         take_away = None
         if self._sender is not None:
@@ -141,11 +140,11 @@ class Network:
         return leave
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """Carry a request as planned; what botocore calls in the place of its session."""
+        """Carry a request as planned. botocore calls this instead of its session's ``send``."""
         with self._counting:
             number = self.sent
             self.sent += 1
-        # Without the lock: a plan may have another thread send a request meanwhile.
+        # Call it without the lock, because a plan may make another thread send a request.
         fault = self._choose(number)
         if fault is not None:
             with self._counting:
@@ -165,7 +164,7 @@ class Network:
         return self.send(request)
 
     def _carry(self, request: AWSPreparedRequest, fault: Fault | None) -> AWSResponse:
-        """Carry a request that arrives, once or twice, and its reply, if that arrives."""
+        """Carry a request once or twice, and return its reply unless the fault loses it."""
         if fault is Fault.PARTLY_THROTTLED:
             part = carry_out_in_part(request, self._session.send)
             if part is not None:
@@ -186,14 +185,14 @@ class Network:
 
 
 class RandomNetwork(Network):
-    """Lets a request have any fault; late ones arrive before a later request of the same client.
+    """A network with random faults. Late requests arrive before a later one of the same client.
 
     Safe for requests of several threads.
 
     Args:
-        client: the client whose requests it carries, from now on.
-        random: decides.
-        rates: how likely each fault is, for one request; together at most 1.
+        client: the client whose requests it carries from now on.
+        random: source of the random decisions.
+        rates: probability of each fault for one request; together at most 1.
     """
 
     def __init__(
@@ -207,7 +206,7 @@ class RandomNetwork(Network):
         self._stand_between()
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """Carry a request, and perhaps one that is late."""
+        """Carry a request, and perhaps a late one before it."""
         arriving = None
         with self._lock:
             if self.late and self._random.random() < _ARRIVAL:
@@ -217,7 +216,7 @@ class RandomNetwork(Network):
         return super().send(request)
 
     def close(self) -> None:
-        """Close the connections; what botocore calls in the place of its session."""
+        """Close the connections. botocore calls this instead of its session's ``close``."""
         self._session.close()
 
     def _any_fault(self) -> Fault | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Killed(BaseException):
-    """The function ended without an answer: its time was over, or its process died.
+    """The function ended without a reply: it timed out, or its process died.
 
     Raise it in a handler under test. No ``except Exception`` catches it.
     """
@@ -15,7 +15,8 @@ class LambdaContext:
 
     Args:
         remaining_ms: milliseconds that the function may still run.
-        step_ms: how many fewer there are after each look.
+        step_ms: how many milliseconds less remain after each call of
+            `get_remaining_time_in_millis`.
 
     Attributes:
         function_name: name of the function.

@@ -1,4 +1,4 @@
-"""`Outcome`: what a command led to, and the assertions on it."""
+"""`Outcome`: the outcome of a command, with assertions on it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 unclaimed: Final[list[Outcome[Any, Any]]] = []
-"""Outcomes that no step has looked at; the pytest plugin fails the test for them."""
+"""Outcomes that no step has checked. The pytest plugin fails the test for them."""
 
 
 class Outcome(Generic[TAggregate, R]):
-    """What a command led to. `GivenAggregate.when` makes one.
+    """The outcome of a command. `GivenAggregate.when` makes one.
 
-    In pytest, an outcome that no step looks at fails its test: it would have asserted nothing.
+    In pytest, an outcome that no step checks fails its test, which would have asserted nothing.
     """
 
     def __init__(
@@ -56,21 +56,21 @@ class Outcome(Generic[TAggregate, R]):
 
     @property
     def events(self) -> list[Event]:
-        """The events that the command stored, as they load; none after an error."""
+        """The events that the command stored, loaded again; empty after an error."""
         if self._error is None:
             self._forget()
         return self._events
 
     def then(self, *expected: Event | type[Event]) -> Self:
-        """Assert that the command stored exactly these events, in this order; no events: none.
+        """Assert that the command stored exactly these events, in this order.
 
         Args:
-            expected: an event matches if its class and all values are the same. A class matches
-                all its events.
+            expected: the events. One matches if its class and all values are the same. A class
+                matches all its events. Without arguments, the command must not store any event.
 
         Raises:
-            AssertionError: other events; the text shows both lists side by side.
-            InputError: something that is no event.
+            AssertionError: the command stored other events; the text shows both lists.
+            InputError: an argument that is not an event or a class of events.
             Exception: the error that the command raised.
         """
         self._claim()
@@ -89,11 +89,11 @@ class Outcome(Generic[TAggregate, R]):
         """Assert that the command raised an error, and so stored nothing.
 
         Args:
-            error: its class, or a base class.
-            match: a regular expression that is found in the error's text.
+            error: class of the error, or a base class.
+            match: a regular expression that must match a part of the error's text.
 
         Raises:
-            AssertionError: no error, or its text does not match.
+            AssertionError: there was no error, or its text does not match.
             Exception: the command's error, if it is of another class.
         """
         if not (isinstance(error, type) and issubclass(error, Exception)):
@@ -102,7 +102,7 @@ class Outcome(Generic[TAggregate, R]):
         if raised is None:
             self._forget()
             raise AssertionError(
-                f"The command raised no {error.__qualname__}. It stored these events:\n\n"
+                f"The command did not raise {error.__qualname__}. It stored these events:\n\n"
                 + describe((), self.events)
             )
         if not isinstance(raised, error):
@@ -116,10 +116,10 @@ class Outcome(Generic[TAggregate, R]):
         return self
 
     def returns(self, expected: object) -> Self:
-        """Assert what the command returned: equal, and of the same class.
+        """Assert that the command returned an equal value of the same class.
 
         Raises:
-            AssertionError: another result.
+            AssertionError: the command returned another result.
             Exception: the error that the command raised.
         """
         self._claim()
@@ -131,7 +131,7 @@ class Outcome(Generic[TAggregate, R]):
         return self
 
     def state(self, check: Callable[[TAggregate], bool]) -> Self:
-        """Assert on the state that the stored events lead to, when they are loaded again.
+        """Assert on the aggregate's state after its events are loaded again.
 
         ``.state(lambda account: account.balance == 0)``
 
@@ -153,7 +153,7 @@ class Outcome(Generic[TAggregate, R]):
     def when(
         self, command: Callable[[TAggregate], S], *, command_id: CommandId | None = None
     ) -> Outcome[TAggregate, S]:
-        """Decide another command on the state that this one led to; see `GivenAggregate.when`.
+        """Decide another command after this one; see `GivenAggregate.when`.
 
         Raises:
             Exception: the error that this command raised.
@@ -162,10 +162,10 @@ class Outcome(Generic[TAggregate, R]):
         return decide(self._repository, self._store, self._stream, command, command_id)
 
     def raise_error(self) -> None:
-        """Raise an error if no step has looked: the command's own, or that nothing is asserted.
+        """Raise an error if no step has checked this outcome.
 
         Raises:
-            AssertionError: the command raised no error.
+            AssertionError: the command succeeded, but the test asserts nothing about it.
             Exception: the error that the command raised.
         """
         if self not in unclaimed:
@@ -212,7 +212,7 @@ def decide(
 
 
 def _refuse_method(result: object) -> None:
-    """Refuse the result of a command that names a method of the aggregate and does not call it."""
+    """Raise if a command returned a method of the aggregate instead of calling it."""
     if ismethod(result) and isinstance(result.__self__, Aggregate):
         raise InputError(
             f"The command returned the method {result.__name__} instead of calling it: write "
@@ -234,6 +234,6 @@ def assert_state(aggregate: TAggregate, check: Callable[[TAggregate], bool]) -> 
         )
     lines = [f"  {name} = {value!r}" for name, value in state_of(aggregate).items()]
     raise AssertionError(
-        f"The state of {type(aggregate).__qualname__} is another one:\n\n"
+        f"The state of {type(aggregate).__qualname__} is not as expected:\n\n"
         + ("\n".join(lines) or "  (no attributes)")
     )

@@ -25,7 +25,7 @@ def carry_out_in_part(
     """Carry out every second part of a batch; return the reply's status and body.
 
     Returns:
-        None if the request is no batch that DynamoDB may carry out in part; then it is not sent.
+        None if the request is not a batch that DynamoDB may carry out in part; then it is not sent.
 
     Args:
         request: the request.

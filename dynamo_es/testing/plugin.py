@@ -1,7 +1,7 @@
 """The pytest plugin: fixtures for applications on dynamo_es.
 
-pytest loads this module at its start, in every project that has dynamo_es installed. So it imports
-nothing that takes time; the fixtures import what they need.
+pytest imports this module at its start, in every project that has dynamo_es installed. So the
+module itself imports nothing slow. The fixtures import what they need.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         _OPTION,
         metavar="URL",
         default=TEST_ENDPOINT.read(),
-        help="DynamoDB's API for the fixture local_engine, such as http://127.0.0.1:8000; "
-        f"the default is the variable {TEST_ENDPOINT.name}",
+        help="URL of DynamoDB's API for the fixture local_engine, such as http://127.0.0.1:8000; "
+        f"default: the environment variable {TEST_ENDPOINT.name}",
     )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, object, object]:
-    """Fail a test for a command that no step of `given` has looked at."""
+    """Fail a test if no step of `given` has checked the outcome of a command."""
     result = yield
     if (module := sys.modules.get(_OUTCOMES)) is not None:
         for outcome in list(module.unclaimed):
@@ -48,7 +48,7 @@ def pytest_runtest_call() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """Keep the commands of one test from the next one."""
+    """Drop the commands of a test before the next one."""
     if (module := sys.modules.get(_OUTCOMES)) is not None:
         module.unclaimed.clear()
 
@@ -57,8 +57,9 @@ def pytest_runtest_teardown() -> None:
 def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
     """A clock that stands still, at 2026-01-01 12:00 UTC, until the test moves it.
 
-    The backends of the other fixtures use it, if a test asks for it, and new events get its time
-    as ``created_at``. ``frozen_clock.advance(60)``, ``frozen_clock.set(datetime(…, tzinfo=UTC))``.
+    If a test uses this fixture, the backends of the other fixtures use the clock too, and new
+    events get its time as ``created_at``. Move it with ``frozen_clock.advance(60)`` or
+    ``frozen_clock.set(datetime(…, tzinfo=UTC))``.
     """
     from dynamo_es.event_store import wrapped
     from dynamo_es.testing.clock import FrozenClock
@@ -70,7 +71,7 @@ def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
 
 @pytest.fixture
 def memory_backend(request: pytest.FixtureRequest) -> Iterator[MemoryBackend]:
-    """A `MemoryBackend` of the test's own."""
+    """A new `MemoryBackend` for the test."""
     import time
 
     from dynamo_es import MemoryBackend
@@ -81,7 +82,7 @@ def memory_backend(request: pytest.FixtureRequest) -> Iterator[MemoryBackend]:
 
 @pytest.fixture
 def async_memory_backend(request: pytest.FixtureRequest) -> Iterator[AsyncMemoryBackend]:
-    """An `AsyncMemoryBackend` of the test's own."""
+    """A new `AsyncMemoryBackend` for the test."""
     import time
 
     from dynamo_es.aio import AsyncMemoryBackend
@@ -118,7 +119,7 @@ def async_dynamo_backend(
 ) -> Iterator[AsyncDynamoBackend]:
     """An `AsyncDynamoBackend` over the tables of `dynamo_backend`.
 
-    Any event loop may use it, also one after another.
+    Several event loops may use it, one after the other.
     """
     import time
 
@@ -136,15 +137,15 @@ def async_dynamo_backend(
 
 @pytest.fixture
 def local_engine(request: pytest.FixtureRequest) -> Iterator[DynamoBackend]:
-    """A `DynamoBackend` on the engine at ``--dynamo-es-endpoint``, with new tables of its own.
+    """A `DynamoBackend` on the engine at ``--dynamo-es-endpoint``, with new tables.
 
-    The test is skipped if there is no such option. The tables are deleted after the test.
+    Without the option, the test is skipped. The tables are deleted after the test.
     """
     endpoint = request.config.getoption(_OPTION)
     if not endpoint:
         pytest.skip(
-            f"no local engine: start one, such as dynoxide, and name its URL with {_OPTION} or "
-            f"the variable {TEST_ENDPOINT.name}"
+            f"no local engine: start one, such as dynoxide, and set its URL with {_OPTION} or "
+            f"the environment variable {TEST_ENDPOINT.name}"
         )
     from dynamo_es.testing.engines import backend_at
 
@@ -153,7 +154,7 @@ def local_engine(request: pytest.FixtureRequest) -> Iterator[DynamoBackend]:
 
 
 def _frozen(request: pytest.FixtureRequest) -> FrozenClock | None:
-    """Return the frozen clock, if the test asks for it."""
+    """Return the frozen clock if the test uses it; otherwise None."""
     if "frozen_clock" not in request.fixturenames:
         return None
     clock: FrozenClock = request.getfixturevalue("frozen_clock")
@@ -163,6 +164,6 @@ def _frozen(request: pytest.FixtureRequest) -> FrozenClock | None:
 def _close(backend: AsyncBackend) -> None:
     import asyncio
 
-    # A loop of its own: one that a plugin of asyncio has set stays as it is.
+    # Use a new loop, because an asyncio plugin may have set one that must not change.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(backend.close())

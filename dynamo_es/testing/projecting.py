@@ -1,4 +1,4 @@
-"""`ProjectedEvents`: what a projection made of given events."""
+"""`ProjectedEvents`: the read model that a projection built from given events."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class ProjectedEvents:
         ``.then([("ann", 5)])``, or each row as an argument: ``.then(("ann", 5), ("bob", 0))``.
 
         Args:
-            expected: what ``rows`` returns (a dictionary, a list), or the rows themselves.
+            expected: the expected result of ``rows`` (a dictionary or a list), or the rows
+                themselves.
 
         Raises:
-            AssertionError: other rows; the text shows both side by side.
+            AssertionError: the read model has other rows; the text shows both lists.
         """
         actual = self._rows()
         wanted: object = list(expected)
@@ -46,7 +47,7 @@ class ProjectedEvents:
         return self
 
     def again(self) -> Self:
-        """Deliver all events once more, as after a crash: the rows should stay as they are.
+        """Deliver all events once more, as after a crash. The rows should not change.
 
         ``.then(rows).again().then(rows)`` tests that the handler is idempotent.
         """
@@ -63,9 +64,9 @@ def project(
     """Run a projection over the events of a backend.
 
     Args:
-        backend: has the events.
+        backend: the backend with the events.
         handler: called with each event.
-        rows: returns the read model; None: what the handler returned, without None.
+        rows: returns the read model; None: the rows are the handler's results, without None.
         selection: arguments for `Backend.projection`.
     """
     if not isinstance(handler, Projector):

@@ -1,4 +1,4 @@
-"""`given`: the past of a test. What follows is in `dynamo_es.testing.outcome`."""
+"""`given`: the events that have happened before a test. `Outcome` has the assertions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TAggregate = TypeVar("TAggregate", bound=Aggregate)
 R = TypeVar("R")
 
 _ID: Final = "given"
-"""Name of the streams of a test that names none."""
+"""Name of the stream if a test does not give one."""
 
 
 class GivenAggregate(Generic[TAggregate]):
@@ -45,7 +45,8 @@ class GivenAggregate(Generic[TAggregate]):
         self._repository = Repository(self._store, factory)
         self._stream = StreamId(name=_ID, category=category_of(type(factory())))
         self._fill(list(events))
-        # An event that the aggregate cannot apply fails here, and not as an error of the command.
+        # Load once: if the aggregate cannot apply an event, that must not look like the command's
+        # error.
         self._repository.load(self._stream)
 
     def when(
@@ -55,7 +56,7 @@ class GivenAggregate(Generic[TAggregate]):
 
         ``.when(lambda account: account.withdraw(5))``
 
-        An error waits for `Outcome.raises`; each other step raises it.
+        If the command fails, `Outcome.raises` can check the error. All other steps raise it.
 
         Args:
             command: called with the aggregate; calls the methods that emit events.
@@ -68,7 +69,9 @@ class GivenAggregate(Generic[TAggregate]):
         return decide(self._repository, self._store, self._stream, command, command_id)
 
     def state(self, check: Callable[[TAggregate], bool]) -> GivenAggregate[TAggregate]:
-        """Assert what the given events lead to: ``.state(lambda account: account.balance == 5)``.
+        """Assert on the state after the given events.
+
+        ``.state(lambda account: account.balance == 5)``
 
         Raises:
             AssertionError: the check returned False. The text shows the state.
@@ -105,7 +108,7 @@ class GivenAggregate(Generic[TAggregate]):
         return version + 1
 
     def _stand_in_for_events(self) -> int:
-        """Append what a first snapshot stands for; nothing reads it. Return its version."""
+        """Append an event that stands for those before a first snapshot; return its version."""
         before = RawEvent(uuid4(), self._stream, datetime.now(UTC), "before the snapshot", {}, {})
         self._storage.insert_events(self._stream, ExplicitVersioning(0), [before])
         return 1
@@ -149,8 +152,8 @@ class GivenEvents:
 
         Args:
             handler: called with a `Recorded` for each event.
-            rows: returns the read model as it is now; None: the rows are what the handler
-                returned for each event, without None.
+            rows: returns the current read model; None: the rows are the handler's results for each
+                event, without None.
             selection: ``category``, ``events`` and ``keep_unknown`` of `Backend.projection`.
 
         Raises:
@@ -177,7 +180,7 @@ def given(
 def given(
     first: Any, /, *events: Event | WrappedEvent[Any], stream: StreamId | str = _ID
 ) -> GivenAggregate[Any] | GivenEvents:
-    """Begin a test with what has happened before.
+    """Begin a test with the events that have happened before.
 
     ::
 
@@ -188,17 +191,17 @@ def given(
         )
         given(Opened(owner="ann"), Deposited(amount=5)).project(count).then([5])
 
-    Events are stored and loaded as a backend does it: an event that cannot be stored fails here.
+    Events are stored in a backend and loaded again, so an event that cannot be stored fails here.
 
     Args:
         first: the aggregate's class, or a function that returns a new aggregate. For a projection,
             the first event, or a list of events.
-        events: what happened, in order: events, or `WrappedEvent` if you need a context. A snapshot
-            stands for the events before it.
+        events: the events, in order; `WrappedEvent` if you need a context. A snapshot stands for
+            the events before it.
         stream: for a projection: the stream of the events, a `StreamId` or its name.
 
     Raises:
-        InputError: something that is neither an event nor an aggregate.
+        InputError: an argument that is neither an event nor an aggregate.
         InvalidEventError: an event that cannot be stored.
         AggregateDefinitionError: an aggregate's class without a category.
     """

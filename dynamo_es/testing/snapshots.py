@@ -20,7 +20,7 @@ _MISSING = object()
 
 
 def check_snapshot(store: EventStore, repository: Repository[TAggregate], stream: StreamId) -> None:
-    """Raise `AssertionError` unless an aggregate has the same state from events and a snapshot.
+    """Assert that an aggregate has the same state from a snapshot as from its events.
 
     Raises:
         AssertionError: attributes differ.
@@ -31,7 +31,7 @@ def check_snapshot(store: EventStore, repository: Repository[TAggregate], stream
     SnapshotPolicy[Any](1, None).check(type(from_events))
     version = from_events.stored_version
     if version == 0:
-        raise InputError("check_snapshot needs an aggregate with events: give it some.")
+        raise InputError("check_snapshot needs an aggregate with events: pass some to given.")
     snapshot = from_events._take_snapshot()  # noqa: SLF001 - as a repository does
     store.save_snapshot(stream, WrappedEvent(snapshot, version))
     differing = _differences(state_of(from_events), state_of(repository.load(stream)))
@@ -47,7 +47,7 @@ def check_snapshot(store: EventStore, repository: Repository[TAggregate], stream
 
 
 def state_of(aggregate: Aggregate) -> dict[str, Any]:
-    """Return the attributes of an aggregate that its class sets, without the library's own."""
+    """Return the attributes of an aggregate, without those of the library."""
     own = Aggregate.__annotations__
     found = {name: value for name, value in vars(aggregate).items() if name not in own}
     for kind in type(aggregate).__mro__:
@@ -69,7 +69,7 @@ def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, 
 
 
 def _is_same(before: Any, after: Any) -> bool:
-    # Objects of a class without __eq__ differ always, unless they show themselves the same.
+    # Objects of a class without __eq__ are never equal, so compare their attributes.
     return type(before) is type(after) and bool(before == after or _plain(before) == _plain(after))
 
 

@@ -1,7 +1,7 @@
-"""Puts a network of faults below the default transport: between its connections and their sockets.
+"""Puts a faulty network below the default transport: between its connections and their sockets.
 
-`dynamo_es.dynamodb.wire.boto.sending` writes the bytes of its requests, and reads the bytes of the
-replies, as it does on AWS. The network decides on each request in between.
+`dynamo_es.dynamodb.wire.boto.sending` writes the bytes of its requests and reads the bytes of the
+replies as on AWS. In between, the network decides what happens to each request.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _PIECE: Final = 65_536
 
 
 class Below:
-    """What a network sends by: the socket of the exchange that is under way, or a session.
+    """The layer that sends a network's requests: a socket of the current exchange, or a session.
 
     Args:
-        session: sends what no connection of the transport asked for, such as late requests. If it
-            is no session of botocore, it answers all requests, and no socket is opened.
+        session: sends requests that do not belong to a connection, such as late ones. If it is not
+            a session of botocore, it answers all requests, and no socket is opened.
     """
 
     def __init__(self, session: Any) -> None:
@@ -64,7 +64,7 @@ class Below:
         """Yield the bytes that arrive when a network carries a request over a socket.
 
         Raises:
-            TimeoutError, ConnectionResetError: as a socket does.
+            TimeoutError, ConnectionResetError: the errors that a socket would raise.
         """
         answer, cut = self._exchanged(request, carry, real)
         if not cut:
@@ -80,7 +80,7 @@ class Below:
         real: socket.socket | None,
     ) -> tuple[bytes, bool]:
         """Return the bytes of the reply, and whether the connection breaks in their middle."""
-        # A plan of faults may send another request meanwhile.
+        # A plan of faults may send another request in the meantime.
         outer = getattr(self._exchange, "socket", None)
         self._exchange.socket, self._exchange.reply = real, b""
         try:
@@ -95,7 +95,7 @@ class Below:
 
 
 class _Received(AWSResponse):
-    """A reply with the bytes that it came in."""
+    """A reply with the bytes that were received."""
 
     def __init__(self, url: str, arrived: bytes) -> None:
         reply = HTTPResponse(_Stored(arrived), method="POST")  # type: ignore[arg-type]
@@ -119,13 +119,13 @@ class _Body(io.BytesIO):
 
 
 class Socket:
-    """What a connection takes for its socket.
+    """The object that a connection uses as its socket.
 
     Args:
-        below: sends what the network lets through.
+        below: sends the requests that the network lets through.
         carry: the network.
         url: scheme and host, as in a URL.
-        real: the socket to the server; None: nobody listens.
+        real: the socket to the server; None: there is no server.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Socket:
         self._carry = carry
         self._url = url
         self._real = real
-        # urllib3 asks the system whether a socket that nobody uses has something to read.
+        # urllib3 asks the operating system whether an idle socket has something to read.
         self._quiet = list(socket.socketpair()) if real is None else []
         self._request = b""
 
@@ -149,7 +149,7 @@ class Socket:
             self._real.settimeout(seconds)
 
     def sendall(self, content: bytes) -> None:
-        """Take the bytes of a request; they go on when the reply is read."""
+        """Take the bytes of a request. They are sent when the reply is read."""
         self._request += content
 
     def makefile(self, _: str) -> io.BufferedReader:
@@ -158,7 +158,7 @@ class Socket:
         return io.BufferedReader(_Arriving(self._below.reply_to(request, self._carry, self._real)))
 
     def fileno(self) -> int:
-        """Return the number by which the system knows the socket."""
+        """Return the file descriptor of the socket."""
         return (self._real or self._quiet[0]).fileno()
 
     def shutdown(self, how: int) -> None:
@@ -174,7 +174,7 @@ class Socket:
 
 
 class _Arriving(io.RawIOBase):
-    """Gives the pieces of an iterator, when they are asked for."""
+    """Returns the pieces of an iterator as they are read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -192,8 +192,8 @@ class _Arriving(io.RawIOBase):
 
 
 def put_below(sender: Any, network: Any, below: Below) -> Callable[[], None]:
-    """Have a network carry the requests of a `Sender`; return what takes it away again."""
-    before = sender._pools, sender._session, sender._targets  # noqa: SLF001 - of its own library
+    """Make a network carry the requests of a `Sender`; return a function that undoes this."""
+    before = sender._pools, sender._session, sender._targets  # noqa: SLF001 - a class of this library
     sender._pools = _pools(before[0], network, below)  # noqa: SLF001
     sender._session = network  # noqa: SLF001
     sender._targets = {}  # noqa: SLF001
@@ -255,7 +255,7 @@ def _text(value: str | bytes) -> str:
 
 
 def bytes_of(answer: AWSResponse) -> bytes:
-    """Return a reply as a server sends it."""
+    """Return the bytes that a server sends for a reply."""
     body = answer.content
     fields = {name.lower(): value for name, value in answer.headers.items()}
     fields["content-length"] = str(len(body))
@@ -264,7 +264,7 @@ def bytes_of(answer: AWSResponse) -> bytes:
 
 
 def _read_reply(real: socket.socket) -> bytes:
-    """Return the next reply, as its length says; less if the server closes the connection."""
+    """Return the bytes of the next reply; fewer if the server closes the connection."""
     arrived = b""
     while _END_OF_HEAD not in arrived:
         piece = real.recv(_PIECE)

@@ -1,4 +1,4 @@
-"""The records of a table's stream, in the form in which Lambda hands them to a function."""
+"""The records of a table's stream, in the form in which Lambda passes them to a function."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ShardRecord(NamedTuple):
     """A record and the shard that it comes from.
 
     Attributes:
-        record: as Lambda gets it.
+        record: the record, as Lambda delivers it.
         shard_id: id of its shard.
     """
 
@@ -33,14 +33,14 @@ class ShardRecord(NamedTuple):
 
     @property
     def number(self) -> str:
-        """Its sequence number."""
+        """The sequence number of the record."""
         return str(self.record["dynamodb"]["SequenceNumber"])
 
 
 def lambda_events(
     backend: DynamoBackend, *, batch_size: int = 100, shards: int = 1, table: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the events that Lambda would call a function with, for all that was written so far.
+    """Return the events with which Lambda would call a function for everything written so far.
 
     ::
 
@@ -50,14 +50,14 @@ def lambda_events(
     `EventSourceMapping` also delivers them by Lambda's rules.
 
     Args:
-        backend: its events table has a stream; that of `DynamoBackend.local` has one.
-        batch_size: most records of an event.
-        shards: divides the records by their partition keys, as a table of several partitions does.
-            A batch has records of one shard only, and the shards take turns.
+        backend: a backend whose table has a stream, such as that of `DynamoBackend.local`.
+        batch_size: the most records of an event.
+        shards: number of shards. The partition keys decide on the shard of a record, as in a table
+            with several partitions. A batch has records of only one shard. The shards take turns.
         table: name of the table; None: the events table. The log table is ``config.log_table``.
 
     Raises:
-        InputError: a number below 1, or no `DynamoBackend`.
+        InputError: a number below 1, or not a `DynamoBackend`.
         ConfigurationError: the table has no stream.
     """
     check_count("batch_size", batch_size)
@@ -79,14 +79,14 @@ def lambda_events(
 
 
 def stream_records(backend: DynamoBackend, table: str | None = None) -> list[ShardRecord]:
-    """Return all records that a table's stream has, the oldest first.
+    """Return all records of a table's stream, oldest first.
 
     Args:
         backend: reads the stream.
         table: name of the table; None: the events table.
 
     Raises:
-        InputError: no `DynamoBackend`.
+        InputError: ``backend`` is not a `DynamoBackend`.
         ConfigurationError: the table has no stream.
     """
     check_kind("backend", backend, DynamoBackend)
@@ -123,17 +123,17 @@ def as_lambda_has_it(record: Mapping[str, Any], stream_arn: str) -> Record:
 def shard_of(record: Record, shards: int) -> int:
     """Return the shard of a record, by its partition key."""
     keys = record["dynamodb"]["Keys"]
-    # In the store's tables that have a stream, the partition key is the alphabet's first.
+    # In the store's tables with a stream, the partition key comes first in the alphabet.
     return _hash(min(keys.items())) % shards
 
 
 def slot_of(record: Record, slots: int) -> int:
-    """Return the slot of a record, if Lambda reads a shard in parallel: by its whole key."""
+    """Return the slot of a record by its whole key, for a shard that Lambda reads in parallel."""
     return _hash(sorted(record["dynamodb"]["Keys"].items())) % slots
 
 
 def check_count(label: str, value: object, least: int = 1) -> None:
-    """Raise `InputError` unless a value is an integer of at least so much."""
+    """Raise `InputError` unless a value is an integer of ``least`` or more."""
     if type(value) is not int or value < least:
         raise InputError(f"{label} must be an integer of {least} or more, not {shown(value)}.")
 

@@ -1,4 +1,4 @@
-"""`faulty`: a backend whose requests fail at random, the same way each time."""
+"""`faulty`: a backend whose requests fail at random, but reproducibly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _RETRY_HANDLER: Final = "retry-config-dynamodb"
 _RETRY_EVENT: Final = "needs-retry.dynamodb"
 _PAUSE: Final = 0.05
-"""Seconds that a wait of the SDK takes, on the clock of the faults only."""
+"""How many seconds a wait of the SDK takes, only on the network's clock."""
 
 
 def faulty(  # noqa: PLR0913 - one rate for each fault
@@ -46,24 +46,26 @@ def faulty(  # noqa: PLR0913 - one rate for each fault
                 deposit(unreliable, "ann", 1, command_id=f"deposit-{number}")
         assert balance(backend, "ann") == 20
 
-    It is a second process over the same tables: look with ``backend`` at what it did. The same seed
-    gives the same faults for the same requests, if one thread calls it: it sends one request after
-    the other (``max_parallel=1``). No test waits: the SDK's pauses, and those of the backend, pass
-    on a clock of their own.
+    It acts as a second process over the same tables; check the results with ``backend``. If one
+    thread calls it, the same seed gives the same faults for the same requests, because it sends one
+    request after the other (``max_parallel=1``). Tests do not wait: the pauses of the SDK and of
+    the backend pass on a separate clock.
 
     Args:
         backend: a `DynamoBackend` on an emulator or a local engine.
-        lost_replies: the request is carried out, and the client waits for nothing. Each rate is how
-            likely the fault is for one HTTP request; together at most 1.
-        lost_requests: the request never arrives, and the client waits for nothing.
-        throttled: it is refused for lack of capacity.
-        errors_after_write: it is carried out, and the reply is an internal error.
-        delivered_twice: it arrives twice.
-        late: the client gives up on it, and it arrives before a later one.
-        cut_replies: it is carried out, and the connection breaks in the middle of the reply.
-        past_the_deadline: it is carried out, and the reply comes an hour later.
-        partly_throttled: of a batch, every second part is refused for lack of capacity. Requests
-            that are no batch have no fault.
+        lost_replies: rate of requests that are carried out, but whose reply never comes. Each rate
+            is the probability of the fault for one HTTP request; together they are at most 1.
+        lost_requests: rate of requests that never arrive.
+        throttled: rate of requests that are refused for lack of capacity.
+        errors_after_write: rate of requests that are carried out, but get an internal error.
+        delivered_twice: rate of requests that arrive twice.
+        late: rate of requests that the client gives up on, and that arrive before a later one.
+        cut_replies: rate of requests that are carried out, but whose connection breaks in the
+            middle of the reply.
+        past_the_deadline: rate of requests that are carried out, but whose reply comes an hour
+            later.
+        partly_throttled: rate of batches of which every second part is refused for lack of
+            capacity. It does not affect other requests.
         seed: decides which requests fail.
 
     Raises:
@@ -93,13 +95,13 @@ def faulty(  # noqa: PLR0913 - one rate for each fault
             )
     if not 0 < sum(rates.values()) <= 1:
         raise InputError(
-            f"The rates must be above 0 and at most 1 together, not {sum(rates.values())}."
+            f"The rates must add up to more than 0 and at most 1, not {sum(rates.values())}."
         )
     return Faulty(backend, rates, seed)
 
 
 class Faulty:
-    """A network that fails, as `faulty` describes it. Use it as a context manager."""
+    """The context manager that `faulty` returns."""
 
     def __init__(self, backend: DynamoBackend, rates: dict[Fault, float], seed: int) -> None:
         self._backend = backend
@@ -109,34 +111,34 @@ class Faulty:
 
     @property
     def injected(self) -> Counter[Fault]:
-        """How often each fault has happened."""
+        """The number of times that each fault has happened."""
         return self._running.injected
 
     @property
     def sent(self) -> int:
-        """The number of HTTP requests, those of the SDK's retries included."""
+        """The number of HTTP requests, including the SDK's retries."""
         return self._running.sent
 
     def __enter__(self) -> DynamoBackend:
         client = _new_client(self._backend)
-        random = Random(self._seed)  # noqa: S311 - it decides a test's faults
+        random = Random(self._seed)  # noqa: S311 - for the faults of a test
         network = self._network = RandomNetwork(client, random, self._rates)
         _never_wait(client, self._backend, network)
         return _second_process(self._backend, client, network)
 
     def __exit__(self, *_: object) -> None:
-        """Let the late requests arrive, and end the faults."""
+        """End the faults, and let the late requests arrive."""
         self._running.heal()
 
     @property
     def _running(self) -> RandomNetwork:
         if self._network is None:
-            raise InputError("faulty is a context manager: enter it with a with block first.")
+            raise InputError("faulty is a context manager: enter it with a with statement first.")
         return self._network
 
 
 def _new_client(backend: DynamoBackend) -> Any:
-    """Return a client for the backend's tables with connections and retries of its own."""
+    """Return a client for the backend's tables with its own connections and retries."""
     given: Any = backend.client
     credentials = given._request_signer._credentials.get_frozen_credentials()  # noqa: SLF001
     session = isolated_session(
@@ -148,7 +150,7 @@ def _new_client(backend: DynamoBackend) -> Any:
     client: Any = session.client(
         "dynamodb", endpoint_url=given.meta.endpoint_url, config=given.meta.config
     )
-    # The emulator is no server: its clients hand their requests over without a connection.
+    # The emulator is not a server: its clients pass their requests on without a connection.
     client._endpoint.http_session = given._endpoint.http_session  # noqa: SLF001
     if sender_of(given) is not None:
         send_directly(client)
@@ -174,9 +176,9 @@ def _never_wait(client: Any, backend: DynamoBackend, network: RandomNetwork) -> 
 
 
 def _second_process(backend: DynamoBackend, client: Any, network: RandomNetwork) -> DynamoBackend:
-    typed = backend._typed  # noqa: SLF001 - of its own library, as below
+    typed = backend._typed  # noqa: SLF001 - a class of this library, as below
     second = type(backend)(
-        # Requests at once would meet the faults in an order of their own each time.
+        # With several requests at once, the faults would not be reproducible.
         replace(backend.config, max_parallel=1),
         client,
         backend.observer,

@@ -1,4 +1,4 @@
-"""`check_upcasters`: stored data of every schema version loads into today's classes."""
+"""`check_upcasters`: asserts that stored data of every schema version loads into its class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Sample: TypeAlias = "dict[str, Any] | tuple[dict[str, Any], Event] | list[Any]"
-"""Stored data; or the data and the event that it loads as; or a list of both kinds."""
+"""Stored data; or a tuple of the data and the event as which it loads; or a list of these."""
 
 _STREAM: Final = StreamId(UUID(int=1), category="samples")
 _THEN: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -33,7 +33,7 @@ def check_upcasters(
     events: Iterable[type[Event]] | None = None,
     registry: EventRegistry | None = None,
 ) -> None:
-    """Assert that stored data of every schema version loads into today's class.
+    """Assert that stored data of every schema version loads into the current class.
 
     ::
 
@@ -44,21 +44,21 @@ def check_upcasters(
             },
         }, events=[Paid])
 
-    Each loaded event is stored and loaded once more, too.
+    It also stores each loaded event and loads it once more.
 
     Args:
-        samples: for each class (or name, which may be an alias) and each schema version below
-            today's: the data as it was stored then. To check what it becomes, give a tuple of the
-            data and the event. A list holds several samples.
+        samples: for each class (or name, which may be an alias) and each schema version below the
+            current one, the data as it was stored then. To check the resulting event, give a tuple
+            of the data and the event. For several samples, give a list.
         events: the classes that must have samples; None: all event classes that are defined and
             have a schema version above 1.
-        registry: finds event classes by name.
+        registry: finds event classes by name; None: all classes that are defined.
 
     Raises:
         AssertionError: a version without a sample, or a sample that does not load, or loads as
             another event. The text lists all of them.
-        InputError: samples that are not of the form above.
-        EventDefinitionError: a class that is defined wrongly, such as one without an upcaster.
+        InputError: samples that do not have the form above.
+        EventDefinitionError: a wrong class definition, such as one without an upcaster.
     """
     registry = EventRegistry() if registry is None else registry
     given = _given(samples, registry)
@@ -116,7 +116,7 @@ def _problem(serde: Serde, name: str, version: int, sample: Any) -> str | None:
         return str(error)
     if not matches(loaded.event, again):
         table = describe([loaded.event], [again])
-        return f"loads as another event once it is stored again.\n\n{table}\n"
+        return f"loads as another event after it is stored again.\n\n{table}\n"
     if expected is not None and not matches(expected, loaded.event):
         return f"loads as another event.\n\n{describe([expected], [loaded.event])}\n"
     return None

@@ -1,4 +1,4 @@
-"""The stream browser: pages that show what an event store holds. Needs the extra ``ui``.
+"""The stream browser: web pages that show the contents of an event store. Needs the extra ``ui``.
 
 ``dynamo-es ui`` starts it. In a program, `create_app` returns it as an ASGI application::
 
@@ -7,7 +7,7 @@
     backend = DynamoBackend(DynamoConfig(..., report_capacity=True), observer=observe)
     app = create_app(backend)
 
-Pass `observe` as the backend's observer: each page then prints what looking at it cost.
+Pass `observe` as the backend's observer. Then each page shows how many requests and units it cost.
 """
 
 from dynamo_es.exceptions import MissingExtraError

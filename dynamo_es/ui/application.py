@@ -44,21 +44,21 @@ def create_app(
 ) -> Starlette:
     """Return the stream browser of a backend, as an ASGI application.
 
-    It has no login. Anyone who reaches its port sees what the backend's credentials can read, so
-    bind it to this machine, or put your own login in front.
+    It has no login. Anyone who can reach its port can read what the backend's credentials can
+    read. So bind it to this machine, or put your own login in front.
 
     Args:
-        backend: any backend. Make it with ``observer=observe``, so that pages print their cost.
-        allow_writes: whether pages may change what is stored, such as retry a failed event.
-        reveal: whether pages show encrypted fields in clear. Each look is logged as a warning.
+        backend: any backend. Make it with ``observer=observe``, so that pages show their cost.
+        allow_writes: whether pages may change what is stored, for example retry a failed event.
+        reveal: whether pages show encrypted fields in clear text. Each view is logged as a warning.
         tenant: the only tenant that pages show; None: all tenants.
-        hosts: host names that requests may ask for, with a port or without. A request with another
-            ``Host`` header is refused: it may come from a page that rebinds its name to this
-            server.
-        title: what is being looked at, such as the tables; shown at the top of each page.
+        hosts: host names that requests may ask for, with or without a port. A request with another
+            ``Host`` header is refused, because it may come from a page that rebinds its name to
+            this server.
+        title: the name of what the browser shows, such as the tables; every page shows it.
 
     Raises:
-        ConfigurationError: the backend is no backend, or there are no hosts.
+        ConfigurationError: ``backend`` is not a backend, or ``hosts`` is empty.
         InvalidStreamIdError: the tenant is not text.
     """
     check_kind("backend", backend, Backend, ConfigurationError)
@@ -89,10 +89,10 @@ def create_app(
 
 
 def stop(app: Starlette) -> None:
-    """End what would keep a server from stopping: live tails, and a verification that runs.
+    """End live tails and a running verification, which would keep the server from stopping.
 
-    Call it when the server is told to stop, such as in its handler of Ctrl-C, before it waits for
-    its open connections.
+    Call it when the server gets the order to stop, such as in its handler of Ctrl-C, before it
+    waits for its open connections.
     """
     app.state.tails.stop()
     app.state.verification.cancel()

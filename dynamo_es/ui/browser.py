@@ -1,4 +1,4 @@
-"""`Browser`: what the pages share, such as the backend and what the operator allows."""
+"""`Browser`: the backend and the settings that all pages share."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Browser:
-    """What the pages share.
+    """The backend and the settings that all pages share.
 
     Attributes:
-        backend: of all tenants, or of the one that the browser is limited to.
+        backend: backend of all tenants, or of the one that the browser is limited to.
         allow_writes: whether pages may change what is stored.
-        reveal: whether pages show encrypted fields in clear.
+        reveal: whether pages show encrypted fields in clear text.
         tenant: the only tenant that pages show; None: all tenants.
-        csrf_token: each form that writes sends it.
-        title: what is being looked at, such as the names of the tables.
+        csrf_token: the token that each form that writes must send.
+        title: the name of what the browser shows, such as the names of the tables.
     """
 
     backend: Backend
@@ -38,7 +38,7 @@ class Browser:
     title: str
 
     def check_tenant(self, tenant_id: TenantId) -> TenantId:
-        """Return a tenant id, if this browser may show the tenant.
+        """Return the tenant id if this browser may show the tenant.
 
         Raises:
             HTTPException: 403, the browser is limited to another tenant.
@@ -46,13 +46,13 @@ class Browser:
         if self.tenant is not None and tenant_id != self.tenant:
             raise HTTPException(
                 403,
-                f"This browser shows the tenant {self.tenant!r} only. To see another one, start "
+                f"This browser shows only the tenant {self.tenant!r}. To see another one, start "
                 "dynamo-es ui with that tenant, or without --tenant.",
             )
         return tenant_id
 
     def backend_of(self, tenant_id: TenantId) -> Backend:
-        """Return a backend limited to a tenant; raises what `check_tenant` does."""
+        """Return a backend limited to a tenant. Raises the error of `check_tenant`."""
         return self.backend.in_tenant(self.check_tenant(tenant_id))
 
     @property
@@ -62,12 +62,12 @@ class Browser:
 
     @property
     def reading(self) -> Reading:
-        """Reads what the pages of streams show."""
+        """The reader for the pages of streams."""
         return reading_of(self.backend)
 
 
 def browser_of(request: Request) -> Browser:
-    """Return the browser that a request came to."""
+    """Return the browser that serves a request."""
     state: Any = request.app.state
     browser: Browser = state.browser
     return browser

@@ -1,4 +1,4 @@
-"""What the pages about consumers show: positions, lag, failures, entries of outboxes."""
+"""Figures for the pages about consumers: positions, lag, failures, entries of outboxes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 MOST_MEASURED: Final = 20
-"""Consumers of one page whose lag in time is looked up, in 2 requests each."""
+"""The most consumers of one page whose lag in time is looked up, with 2 requests each."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 class Lags:
-    """How far consumers are from the end of the log, in events and in time. Used for one page.
+    """Computes the lags of consumers for one page, in events and in time.
 
     Args:
-        log: to read.
+        log: the log to read.
 
     Attributes:
         last: last position of the log.
@@ -37,20 +37,20 @@ class Lags:
         self._times: dict[Position, datetime | None] = {}
 
     def events(self, position: Position) -> int:
-        """Return the number of positions after a consumer's."""
+        """Return how many positions the log has after a position."""
         return max(self.last - position, 0)
 
     def time(self, position: Position) -> timedelta | None:
         """Return the time between the first event after a position and the newest event.
 
-        None: the consumer is at the end, no event is left, this page looked up enough, or the
-        newest event is the older one.
+        None: the consumer is at the end, the events were deleted, this page has done enough
+        lookups, or the newest event is older than the first one.
         """
         if position >= self.last:
             return None
         oldest = self._time_at(position + 1)
         newest = self._time_at(self.last)
-        # An event may be older than those before it, such as one that was imported later.
+        # An event may be older than events before it, for example if it was imported later.
         if oldest is None or newest is None or newest < oldest:
             return None
         return newest - oldest
@@ -65,10 +65,10 @@ class Lags:
 
 
 class LagsByLog:
-    """The lags of consumers of one page, each in its log.
+    """The lags of the consumers of one page, each in its own log.
 
     Args:
-        log: of all tenants; or what stands for the logs of each.
+        log: the log of all tenants; with one log for each tenant, the object that represents all.
     """
 
     def __init__(self, log: LogStrategy) -> None:
@@ -76,7 +76,7 @@ class LagsByLog:
         self._known: dict[TenantId | None, Lags] = {}
 
     def of(self, tenant_id: TenantId | None) -> Lags:
-        """Return the lags in the log that holds a tenant's events; None: of all tenants."""
+        """Return the lags in the log that holds a tenant's events; None: all tenants."""
         key = tenant_id if self._log.per_tenant else None
         found = self._known.get(key)
         if found is None:
@@ -133,12 +133,12 @@ class OutboxRow:
     """An outbox in the list.
 
     Attributes:
-        name: of the outbox.
+        name: name of the outbox.
         tenant: its tenant; None: all tenants.
-        position: every event up to here was tried.
+        position: every event up to here was tried; inclusive.
         link: address of its page.
-        waiting: entries that are tried again; None: not looked up.
-        dead: entries that are not tried again; None: not looked up.
+        waiting: number of entries that are tried again; None: not looked up.
+        dead: number of entries that are not tried again; None: not looked up.
     """
 
     name: str

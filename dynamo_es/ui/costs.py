@@ -1,4 +1,4 @@
-"""What looking cost: adds up the requests and units of the page that is being made."""
+"""The cost of a page: adds up the requests and units while the page is made."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Cost:
     """The cost of one page so far.
 
     Attributes:
-        began: seconds of a clock that never goes back.
-        requests: API calls to DynamoDB.
+        began: start time in seconds of a monotonic clock.
+        requests: number of API calls to DynamoDB.
         read_units: consumed read units; None if DynamoDB reported none.
         write_units: consumed write units; None if DynamoDB reported none.
     """
@@ -41,19 +41,19 @@ class Cost:
             self.write_units = (self.write_units or 0.0) + report.write_units
 
 
-# The thread that makes a page gets a copy of this context, which names the same object.
+# The thread that makes a page gets a copy of this context, which refers to the same object.
 _current: ContextVar[Cost | None] = ContextVar("dynamo_es_ui_cost", default=None)
 
 
 def observe(report: OperationReport, /) -> None:
-    """Add an operation to the cost of the page that it is for. An observer of a backend."""
+    """Add an operation to the cost of its page. Pass this function as a backend's observer."""
     cost = _current.get()
     if cost is not None:
         cost.add(report)
 
 
 def begin() -> Cost:
-    """Begin to count for a new page."""
+    """Start counting the cost of a new page."""
     cost = Cost()
     _current.set(cost)
     return cost

@@ -1,4 +1,4 @@
-"""Turns stored events into what a page shows: masked, in clear, or upcast by their classes."""
+"""Turns stored events into JSON for a page: masked, in clear text, or upcast by their classes."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Upcast:
 
 
 def is_encrypted(event: RawEvent) -> bool:
-    """Whether some fields of an event are encrypted."""
+    """Return whether some fields of an event are encrypted."""
     return ENCRYPTED in event.context
 
 
 def schema_version(event: RawEvent) -> Any:
-    """Return the schema version that an event is stored with; 1 if none is stored."""
+    """Return the schema version under which an event is stored; 1 if none is stored."""
     return event.context.get(SCHEMA, 1)
 
 
@@ -69,9 +69,9 @@ def masked(event: RawEvent) -> dict[str, Any]:
 
 
 def revealed(request: Request, tenant_id: TenantId, event: RawEvent) -> tuple[Any, str]:
-    """Return an event's JSON with its encrypted fields in clear, and why one is not.
+    """Return an event's JSON with its encrypted fields in clear text, and why if that failed.
 
-    The look is logged: who, and which event.
+    The view is logged, with the user and the event.
     """
     note_look(request, tenant_id, event.stream_id, event.version, event.name)
     encryption = browser_of(request).backend_of(tenant_id).encryption
@@ -96,7 +96,7 @@ def note_look(
     version: int | None,
     what: str,
 ) -> None:
-    """Log who looks at encrypted fields in clear."""
+    """Log who views encrypted fields in clear text."""
     client = "an unknown address" if request.client is None else request.client.host
     _log.warning(
         "Encrypted fields revealed to %s at %s: tenant %r, stream %s (category %r), version %s, %r",
@@ -111,7 +111,7 @@ def note_look(
 
 
 def serde_for(request: Request, tenant_id: TenantId) -> Serde:
-    """Return a serde that decrypts if the browser reveals, and otherwise masks."""
+    """Return a serde that decrypts if the browser reveals encrypted fields, and masks otherwise."""
     browser = browser_of(request)
     if browser.reveal:
         return Serde(EventRegistry(), browser.backend_of(tenant_id).encryption)
@@ -131,7 +131,7 @@ def upcast(request: Request, tenant_id: TenantId, event: RawEvent) -> Upcast:
         loaded = serde.deserialize(event).event
         data = json.loads(loaded.model_dump_json(by_alias=True))
         if is_encrypted(event) and not browser_of(request).reveal:
-            # A class's own mask may look like a value, or like one that was erased.
+            # A class's own mask may look like a real value, or like a shredded one.
             for pointer in _pointers(event.context[ENCRYPTED]):
                 _put(data, pointer)
         return Upcast(name, kind.schema_version, data)
@@ -140,19 +140,19 @@ def upcast(request: Request, tenant_id: TenantId, event: RawEvent) -> Upcast:
     except EventStoreError as error:
         return Upcast(problem=str(error))
     except Exception as error:  # noqa: BLE001 - an application's serializer may raise anything
-        _log.error("An event of %s cannot be shown: %s", event.stream_id, trace_error(error))
+        _log.error("Could not show an event of %s: %s", event.stream_id, trace_error(error))
         return Upcast(problem=f"Its class failed with {type(error).__name__}.")
 
 
 def aggregates_of(category: str | None) -> list[type[Aggregate]]:
-    """Return the aggregate classes of a category that are imported."""
+    """Return the imported aggregate classes of a category."""
     return [kind for kind in _subclasses(Aggregate) if category and kind.category == category]
 
 
 def state_of(
     request: Request, tenant_id: TenantId, kind: type[Aggregate], events: Sequence[RawEvent]
 ) -> tuple[dict[str, Any] | None, str]:
-    """Return the public attributes of an aggregate after some events, and why there are none."""
+    """Return an aggregate's public attributes after some events; or None, and the reason."""
     try:
         loaded = serde_for(request, tenant_id).deserialize_all(events)
         aggregate = kind()
@@ -160,7 +160,7 @@ def state_of(
     except EventStoreError as error:
         return None, str(error)
     except Exception as error:  # noqa: BLE001 - an application's aggregate may raise anything
-        _log.error("%s cannot be shown: %s", kind.__qualname__, trace_error(error))
+        _log.error("Could not show %s: %s", kind.__qualname__, trace_error(error))
         return None, f"{kind.__qualname__} failed with {type(error).__name__}."
     found = {name: value for name, value in vars(aggregate).items() if not name.startswith("_")}
     return found, ""
@@ -174,7 +174,7 @@ def _subclasses(kind: type[Aggregate]) -> list[type[Aggregate]]:
 
 
 def _pointers(notes: Any) -> list[str]:
-    """Return the JSON pointers of the encrypted fields; a tenant may have stored anything here."""
+    """Return the JSON pointers of the encrypted fields. The notes may be any JSON."""
     found: list[str] = []
     for group in notes if isinstance(notes, list) else ():
         match group:
@@ -192,7 +192,7 @@ def _put(document: Any, pointer: str) -> None:
         if document[place] is not None:
             document[place] = MASK
     except (IndexError, LookupError, TypeError, ValueError):
-        return  # no such field: it is not shown either
+        return  # there is no such field, so nothing to mask
 
 
 def _user() -> str:

@@ -1,4 +1,4 @@
-"""Pages for errors: which status an error gets, and its message."""
+"""Error pages: the status and the message that each error gets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 
 
 def refused(request: Request, error: Any) -> Response:
-    """Return the page for a request that this server does not answer, such as an unknown path."""
+    """Return the page for a request that this server refuses, such as an unknown path."""
     detail = error.detail
     if detail == HTTPStatus(error.status_code).phrase:
         detail = _WORDS.get(error.status_code, detail)
@@ -56,7 +56,7 @@ def refused(request: Request, error: Any) -> Response:
 
 
 def failed(request: Request, error: Any) -> Response:
-    """Return the page for an error of the library, whose message says what to do."""
+    """Return the page for an error of the library. Its message says what to do."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     if isinstance(error, TenantRequiredError) and request.url.path in _LOGS:
         return _choose_log(request)
@@ -66,7 +66,7 @@ def failed(request: Request, error: Any) -> Response:
 
 
 _LOGS: Final = ("/log", "/log/live", "/plots")
-"""Pages of a log, which ask for a tenant where each has one."""
+"""Pages that show a log. They ask for a tenant if each tenant has a log."""
 _MOST_TENANTS: Final = 1_000
 
 
@@ -88,8 +88,8 @@ def unexpected(request: Request, error: Exception) -> Response:
     return _page(
         request,
         500,
-        f"This page failed with {type(error).__name__}, which is a fault of this program. The log "
-        "of dynamo-es ui says more.",
+        f"This page failed with {type(error).__name__}, which is a bug in this program. The log "
+        "output of dynamo-es ui has the details.",
         HEADERS,
     )
 
@@ -99,16 +99,16 @@ def _is_kept_from_the_log(request: Request, error: CredentialsError) -> bool:
 
 
 _NOT_FOR_ONE_TENANT: Final = (
-    "This page reads the table of the log. The log holds the events of all tenants, so a session "
-    "of one tenant may not read it. You can open each stream of the tenant from the first page, by "
+    "This page reads the log table. The log holds the events of all tenants, so a session of one "
+    "tenant may not read it. You can still open each stream of the tenant from the first page, by "
     "its name or its id. To see this page, start dynamo-es ui without --tenant-role, with "
-    'credentials that may read the log. Where each tenant has a log (log_scope="tenant"), give the '
-    "role the policy OneTenantLog too; lists that scan the table stay closed to it."
+    'credentials that may read the log. If each tenant has a log (log_scope="tenant"), give the '
+    "role the policy OneTenantLog instead; lists that scan the table remain closed to it."
 )
 
 _WORDS: Final = {
     404: "There is no such page.",
-    405: "This page does not take such a request.",
+    405: "This page does not accept this kind of request.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Text that a page or a form would lose, such as control characters, written so that it is kept."""
+"""Escapes text that a page or a form would change, such as control characters."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EXACT: Final = "*"
-"""End of the name of a form's field that holds a text percent-encoded.
+"""Suffix of the name of a form field that holds a text percent-encoded.
 
 A browser changes NUL, tabs and line ends in the value of a plain field. So a form that shows such a
-text in the field ``name`` has it in the hidden field ``name*`` too.
+text in the field ``name`` also has it in the hidden field ``name*``.
 """
 
 
@@ -25,12 +25,12 @@ def visible(text: object) -> str:
 
 
 def on_one_line(text: object) -> str:
-    """Return text as the value of a form's field: what `visible` does, and line ends as escapes."""
+    """Return text for the value of a form field: like `visible`, with line ends as escapes too."""
     return visible(text).replace("\n", "\\n")
 
 
 def is_changed_by_forms(text: str) -> bool:
-    """Whether a form has to have a text in an encoded field too."""
+    """Return whether a browser would change a text, so that a form needs an encoded field too."""
     return on_one_line(text) != text
 
 
@@ -40,7 +40,7 @@ def encoded(text: str) -> str:
 
 
 def value_of(fields: Mapping[str, str], name: str) -> str | None:
-    """Return the value of a field, from its encoded field if the user left it as it was shown."""
+    """Return the value of a field; its encoded field wins if the user did not edit the text."""
     value = fields.get(name)
     exact = fields.get(f"{name}{EXACT}")
     if exact is not None:

@@ -1,4 +1,4 @@
-"""The filters of the log's pages, in the query, and the rows that the pages show."""
+"""The filters in the query of the log's pages, and the rows that the pages show."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from dynamo_es.values import RecordedRaw, TenantId
 
 _LONGEST: Final = 80
-"""Most characters of a name in a row."""
+"""The most characters of a name in a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a page of the log is limited to.
+    """The filters of a page of the log.
 
     Attributes:
-        tenant: of the events; None: any.
-        category: of the events; None: any.
-        event: stored name of the events; None: any.
+        tenant: only events of this tenant; None: any.
+        category: only events of this category; None: any.
+        event: only events with this stored name; None: any.
     """
 
     tenant: TenantId | None
@@ -41,7 +41,7 @@ class Filters:
 
     @property
     def selection(self) -> Selection:
-        """The selection of the log."""
+        """The filters as a selection of the log."""
         names = None if self.event is None else frozenset({self.event})
         return Selection(category=self.category, event_names=names, tenant_id=self.tenant)
 
@@ -62,7 +62,7 @@ class Filters:
 
 
 def filters_of(request: Request) -> Filters:
-    """Return the filters in the query. An empty one filters nothing, as a form sends it.
+    """Return the filters in the query. An empty value, as a form sends it, filters nothing.
 
     Raises:
         HTTPException: 403, the browser is limited to another tenant; 400, a text is too long.
@@ -79,17 +79,17 @@ def filters_of(request: Request) -> Filters:
 
 
 def chosen_log(request: Request, filters: Filters) -> LogStrategy:
-    """Return the log that a page shows: that of the tenant in the filters, if each has one.
+    """Return the log that a page shows. If each tenant has a log, the filters name the tenant.
 
-    Without a tenant, what stands for all logs: asking it for a position raises
-    `TenantRequiredError`, for which the page lists the tenants.
+    Without a tenant, the result represents all logs. Asking it for a position raises
+    `TenantRequiredError`, and the error page then lists the tenants.
     """
     log = browser_of(request).scoped.log
     return log if filters.tenant is None else log.scoped_for_tenant(filters.tenant)
 
 
 def time_of(request: Request) -> datetime | None:
-    """Return the time in the query, in UTC if it names no zone; None if there is none.
+    """Return the time in the query, or None. A time without a zone is UTC.
 
     Raises:
         HTTPException: 400, it is not a time.
@@ -102,7 +102,7 @@ def time_of(request: Request) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise HTTPException(
-            400, f"time must be a time such as 2026-01-31 18:30, in UTC, not {text[:40]!r}."
+            400, f"time must be a UTC time such as 2026-01-31 18:30, not {text[:40]!r}."
         ) from None
 
 
@@ -111,16 +111,16 @@ class Row:
     """An event in a list.
 
     Attributes:
-        position: of the event.
+        position: position of the event.
         at: time of the event, in UTC, to the second.
-        exactly: the same, to the microsecond.
+        exactly: time of the event, in UTC, to the microsecond.
         event: name of the event.
-        tenant: of the event.
-        category: of its stream; empty without one.
+        tenant: tenant of the event.
+        category: category of the stream; empty without one.
         stream: name of the stream, or its id.
-        version: of the event; None in a stream without versions.
-        link: address of the event, or of the stream if it has no versions.
-        stream_link: address of the stream.
+        version: version of the event; None in a versionless stream.
+        link: address of the event's page, or of the stream's if the stream is versionless.
+        stream_link: address of the stream's page.
     """
 
     position: int
@@ -157,7 +157,7 @@ def row_of(record: RecordedRaw) -> Row:
 
 
 def short(text: str) -> str:
-    """Return a text for a row: what does not print is escaped, and the middle of a long one cut."""
+    """Return a text for a row: unprintable characters escaped, a long text cut in its middle."""
     shown = on_one_line(text)
     if len(shown) <= _LONGEST:
         return shown

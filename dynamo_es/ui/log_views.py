@@ -1,4 +1,4 @@
-"""Pieces of the log for people: forward, backward, by time. Each takes a bounded effort."""
+"""Reads stretches of the log for a page: forward, backward, by time, each in bounded requests."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, RecordedRaw
 
 MOST_LOOKS: Final = 12
-"""Looks at the log for one page: up to 2 requests each."""
+"""The most reads of the log for one page, with up to 2 requests each."""
 
 MOST_KILOBYTES: Final = 16 * 1024
-"""Stored size of the commits of one page after which no further look is taken."""
+"""A page stops reading when the stored size of its commits reaches this many KB."""
 
 _COMMITS_OF_A_LOOK: Final = 100
 _FIRST_POSITIONS: Final = 50
-"""Positions of the first look at the newest commits, which may be large."""
+"""Positions of the first read of the newest commits. It is small, because they may be large."""
 _WIDER: Final = 4
-"""Each further look backward covers so many times the positions of the one before."""
+"""Each further read backward covers this many times the positions of the one before."""
 
 _MOST_STEPS: Final = 64
-"""Steps of a search by time: each halves the positions, and there are fewer than 2^63."""
+"""The most steps of a search by time. Each halves the positions, of which there are below 2^63."""
 _LOOKS_OF_A_STEP: Final = 10
 
 
@@ -35,10 +35,10 @@ class Stretch:
     """A stretch of the log, with the events that were selected.
 
     Attributes:
-        after: positions up to here were not looked at; exclusive.
-        until: last position that was looked at, inclusive.
+        after: the position before the first one that was read (exclusive).
+        until: the last position that was read (inclusive).
         records: the selected events in the stretch, in the order of positions.
-        commits: the commits that they are from.
+        commits: the commits of these events.
         ended: whether the log ends with the stretch.
     """
 
@@ -50,7 +50,7 @@ class Stretch:
 
     @property
     def is_heavy(self) -> bool:
-        """Whether so much was read that a page goes on without more. A write unit is a kilobyte."""
+        """Whether a page must stop reading. A write unit is a KB."""
         return sum(commit.write_units for commit in self.commits) >= MOST_KILOBYTES
 
 
@@ -58,10 +58,10 @@ def read_forward(log: LogStrategy, after: Position, selection: Selection, most: 
     """Return the first selected events after a position.
 
     Args:
-        log: to read.
-        after: exclusive.
-        selection: of the events.
-        most: number of events to return at most.
+        log: the log to read.
+        after: the position before the first one to read (exclusive).
+        selection: the events to return.
+        most: the most events to return.
 
     Raises:
         InvalidPositionError: the log has not reached the position.
@@ -82,13 +82,13 @@ def read_forward(log: LogStrategy, after: Position, selection: Selection, most: 
 
 
 def read_backward(log: LogStrategy, before: Position, selection: Selection, most: int) -> Stretch:
-    """Return the last selected events before a position; the arguments are those of `read_forward`.
+    """Return the last selected events before a position.
 
     Args:
-        log: to read.
-        before: exclusive.
-        selection: of the events.
-        most: number of events to return at most, 1 to 100.
+        log: the log to read.
+        before: the position after the last one to read (exclusive).
+        selection: the events to return.
+        most: the most events to return, 1 to 100.
     """
     stretch = Stretch(before - 1, before - 1)
     size, looks = most, MOST_LOOKS
@@ -113,10 +113,10 @@ def read_newest_commits(
     """Return the newest selected commits up to a position, and their events.
 
     Args:
-        log: to read.
+        log: the log to read.
         end: last position of the log.
-        selection: of the events.
-        most: number of commits to return at most.
+        selection: the events to return.
+        most: the most commits to return.
     """
     stretch = Stretch(end, end, ended=True)
     size, looks = min(most, _FIRST_POSITIONS), MOST_LOOKS + most // _COMMITS_OF_A_LOOK * 2
@@ -147,10 +147,10 @@ def read_newest_commits(
 def _between(
     log: LogStrategy, after: Position, until: Position, selection: Selection, looks: int
 ) -> tuple[Stretch | None, int]:
-    """Return the selected events between two positions, and the looks that this took.
+    """Return the selected events between two positions, and the number of reads.
 
     Returns:
-        None in place of the events if so many looks do not reach the second position.
+        None instead of the events if ``looks`` reads do not reach the second position.
     """
     reader = log.reader(after, selection)
     stretch = Stretch(after, until)
@@ -164,17 +164,17 @@ def _between(
 
 
 def find_time(log: LogStrategy, moment: datetime) -> Position | None:
-    """Return the position of the first event that was created at a time or after it.
+    """Return the position of the first event that was created at or after a time.
 
-    Positions follow the order in which the sequencer saw the events, and clocks differ, so that
-    times rise with positions by and large only. Near the moment, look at the events around.
+    The result is approximate: positions follow the order in which the sequencer saw the events, and
+    clocks differ, so times do not always rise with positions. Look at the neighbouring events too.
 
     Args:
-        log: to search, by halves.
-        moment: aware.
+        log: the log, which a binary search reads.
+        moment: the time, with a time zone.
 
     Returns:
-        None if every event is older.
+        The position, 1-based; None if every event is older.
     """
     last = log.last_position or 0
     low, high = 1, last + 1
@@ -191,7 +191,7 @@ def find_time(log: LogStrategy, moment: datetime) -> Position | None:
 
 
 def first_at(log: LogStrategy, position: Position) -> RecordedRaw | None:
-    """Return the event at a position, or the next one if that is deleted; None at the end."""
+    """Return the event at a position, or the next one if it was deleted; None at the end."""
     reader: LogReader = log.reader(position - 1)
     most = 1
     for _ in range(_LOOKS_OF_A_STEP):

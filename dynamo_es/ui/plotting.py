@@ -1,4 +1,4 @@
-"""Plots of numbers over time, as bars: figures for a template that draws SVG."""
+"""Bar charts of numbers over time: the coordinates for a template that draws SVG."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STEPS_S: Final = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
     172800, 604800, 1209600, 2592000, 7776000, 31536000,
 )  # fmt: skip
-"""Seconds that a bar may stand for."""
+"""The numbers of seconds that a bar may stand for."""
 
 
 _EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC).timestamp()
@@ -39,9 +39,9 @@ class Bar:
     Attributes:
         x: left edge.
         y: upper edge.
-        width: of the bar.
-        height: of the bar; 0 where nothing happened.
-        text: what it stands for.
+        width: width of the bar.
+        height: height of the bar; 0 if nothing happened.
+        text: the time span and the number that it stands for.
     """
 
     x: float
@@ -64,16 +64,16 @@ class Plot:
     """A drawing.
 
     Attributes:
-        title: what it shows.
-        description: the same in words, for those who do not see it.
-        bars: from the oldest to the newest.
+        title: title of the plot.
+        description: the content in words, for people who cannot see it.
+        bars: the bars, oldest first.
         rows: marks on the vertical axis.
         columns: marks on the horizontal axis, in UTC.
         left: left edge of the bars.
         right: right edge of the bars.
         bottom: lower edge of the bars.
-        width: of the drawing.
-        height: of the drawing.
+        width: width of the drawing.
+        height: height of the drawing.
     """
 
     title: str
@@ -92,9 +92,9 @@ def plot(title: str, unit: str, figures: Iterable[tuple[datetime, float]]) -> Pl
     """Return a plot of figures over time; None without figures.
 
     Args:
-        title: what it shows.
-        unit: of the figures, in the plural.
-        figures: times, aware, and numbers of 0 or more; those of one bar are added up.
+        title: title of the plot.
+        unit: unit of the figures, in the plural.
+        figures: times, with a time zone, and numbers of 0 or more; a bar shows their sum.
     """
     seconds = [(moment.timestamp(), number) for moment, number in figures]
     if not seconds:
@@ -133,7 +133,7 @@ def plot(title: str, unit: str, figures: Iterable[tuple[datetime, float]]) -> Pl
 
 
 def _bars_of(moments: Sequence[float]) -> tuple[int, float, int]:
-    """Return the seconds of a bar, the begin of the first one, and how many there are."""
+    """Return the seconds for each bar, the start of the first bar, and the number of bars."""
     oldest, newest = min(moments), max(moments)
     for step in _STEPS_S:
         first = oldest // step * step
@@ -145,7 +145,7 @@ def _bars_of(moments: Sequence[float]) -> tuple[int, float, int]:
 
 
 def _columns(first: float, step: int, count: int, width: float) -> list[Tick]:
-    """Return up to four marks, at the begin of bars."""
+    """Return up to four marks, each at the start of a bar."""
     every = max(1, -(-count // 4))
     days = step * count > 2 * _DAY
     ticks = []
@@ -159,7 +159,7 @@ def _columns(first: float, step: int, count: int, width: float) -> list[Tick]:
 
 
 def _nice(highest: float) -> float:
-    """Return the end of the vertical axis: 1, 2, 5 or 10 times a power of ten, or 2 at least."""
+    """Return the end of the vertical axis: 1, 2, 5 or 10 times a power of ten, at least 2."""
     power = 1.0
     while True:
         for factor in (2, 4, 10):
@@ -177,5 +177,5 @@ def _moment(seconds: float) -> str:
 
 
 def _utc(seconds: float) -> datetime:
-    """Return a time; the end of a bar may be after the last one that there is."""
+    """Return a time. It is limited, because a bar may end after the last possible time."""
     return datetime.fromtimestamp(min(max(seconds, _EARLIEST), _LATEST), UTC)

@@ -1,8 +1,8 @@
-"""Addresses of pages: every view is a URL, and what it shows is in the URL's query.
+"""Addresses of pages. Every view has a URL, and the query of the URL says what it shows.
 
-A tenant, a category or a name may be any text, also empty or with ``/`` and control characters.
-A query carries all of them. A category that is absent from the query is no category, an empty
-one is the empty category.
+A tenant, a category or a name may be any text, even empty or with ``/`` and control characters. A
+query can carry all of them. If the category is absent from the query, the stream has none; if it is
+empty, the stream has the empty category.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 MAX_TEXT: Final = 8_192
-"""Most characters of one value in a query."""
+"""The most characters of one value in a query."""
 
 _LONGEST_NAME: Final = 500
 
@@ -31,15 +31,15 @@ MAX_NUMBER: Final = 10**18
 
 
 def address(path: str, **query: object) -> str:
-    """Return the address of a page: a path and a query, without the values that are None."""
+    """Return the address of a page: a path and a query. Values that are None are left out."""
     values = {name: str(value) for name, value in query.items() if value is not None}
-    # A lone surrogate is no text: no stored name holds one, so the page says "not found".
+    # A lone surrogate cannot be encoded. No stored name has one, so the page says "not found".
     encoded = urlencode(values, errors="replace")
     return f"{path}?{encoded}" if encoded else path
 
 
 def changed(request: Request, **changes: object) -> str:
-    """Return the address of this page with some values of its query changed; None removes one."""
+    """Return the address of this page with changed values in its query; None removes a value."""
     return address(request.url.path, **{**dict(request.query_params), **changes})
 
 
@@ -48,7 +48,7 @@ def stream_address(
 ) -> str:
     """Return the address of a page about a stream.
 
-    The id says which stream. The name makes the address readable, unless it is long.
+    The id identifies the stream. The name, unless it is long, makes the address readable.
     """
     name = stream_id.name
     return address(
@@ -67,10 +67,10 @@ def event_address(
     """Return the address of an event.
 
     Args:
-        tenant_id: its tenant.
-        stream_id: its stream.
-        place: its version, or its number in a stream without versions.
-        generation: of an event that a deletion left; None: of the live stream.
+        tenant_id: tenant of the event.
+        stream_id: stream of the event.
+        place: version of the event, or its number in a versionless stream; 1-based.
+        generation: generation of an event that a deletion left; None: the existing stream.
     """
     return stream_address(tenant_id, stream_id, "/event", version=place, generation=generation)
 
@@ -91,7 +91,7 @@ def text_of(request: Request, name: str, default: str = "") -> str:
 
 
 def optional_text_of(request: Request, name: str) -> str | None:
-    """Return a text in the query, or None if it is absent; raises what `text_of` does."""
+    """Return a text in the query, or None if it is absent. Raises the error of `text_of`."""
     return None if value_of(request.query_params, name) is None else text_of(request, name)
 
 
@@ -126,15 +126,15 @@ def category_of(request: Request) -> str | None:
 
 
 def boundary_address(tenant_id: TenantId, stream_id: StreamId, **query: object) -> str:
-    """Return the address of the page about the boundary in a stream."""
+    """Return the address of the page of a boundary, given its stream."""
     return stream_address(tenant_id, stream_id, "/boundary", **query)
 
 
 def boundary_of(request: Request) -> StreamId:
-    """Return the stream of the boundary in the query, which may leave its category out.
+    """Return the stream of the boundary in the query. The query may leave the category out.
 
     Raises:
-        HTTPException: 400, the category is of other streams, or no stream is named.
+        HTTPException: 400, the category is not that of boundaries, or no stream is named.
     """
     if optional_text_of(request, "category") in {None, BOUNDARY_CATEGORY}:
         return _named_in(request, BOUNDARY_CATEGORY)
@@ -147,7 +147,7 @@ def stream_of(request: Request) -> StreamId:
     """Return the stream in the query: by its ``id``, or else by its ``name``.
 
     Raises:
-        HTTPException: 400, neither is there, or the id is not a UUID.
+        HTTPException: 400, both are absent, or the id is not a UUID.
     """
     return _named_in(request, category_of(request))
 
@@ -157,14 +157,14 @@ def _named_in(request: Request, category: str | None) -> StreamId:
     name = optional_text_of(request, "name")
     if not text:
         if name is None:
-            raise HTTPException(400, "Say which stream: by its id (a UUID) or by its name.")
+            raise HTTPException(400, "Name the stream: give its id (a UUID) or its name.")
         return StreamId(name=name, category=category)
     try:
         uuid = UUID(text)
     except ValueError:
         raise HTTPException(400, f"id must be a UUID, not {text[:40]!r}.") from None
     named = StreamId(name=name, category=category)
-    # A name that is not the stream's would be shown as if it were.
+    # Drop a name that does not belong to the id: the page would show it as the stream's name.
     return (
         named if name is not None and named.int == uuid.int else StreamId(uuid, category=category)
     )

@@ -1,4 +1,4 @@
-"""`Reading`: reads what the pages of streams show, in bounded pieces, from any backend."""
+"""`Reading`: reads streams for the pages, in bounded parts, from any backend."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 STREAMS_A_PAGE: Final = 50
 ITEMS_A_PAGE: Final = 50
 _LOOKED_AT: Final = 1_000
-"""Streams that a search for the beginning of a name looks at, for one page."""
+"""How many streams a search by the beginning of a name reads for one page."""
 _PIECE: Final = 100
-# So many digits of a UUID are more likely an id than the beginning of a name.
+# Eight hexadecimal digits are more likely an id than the beginning of a name.
 _ID_PREFIX: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
 
 
 class Reading(Protocol):
-    """Reads what the pages of streams show.
+    """Reads streams for the pages.
 
     Attributes:
-        knows_items: whether the backend keeps items, which have sizes, write units and fences.
+        knows_items: whether the backend stores items, with sizes, write units and fences.
     """
 
     knows_items: bool
 
     def categories(self, after: str | None) -> Page[tuple[TenantId, str | None]]:
-        """Return tenants with their categories."""
+        """Return pairs of a tenant and one of its categories."""
 
     def streams(
         self, tenant_id: TenantId, category: str | None, prefix: str, after: str | None
@@ -47,15 +47,22 @@ class Reading(Protocol):
     def existing(
         self, streams: Iterable[tuple[TenantId, StreamId]]
     ) -> list[tuple[TenantId, StreamId]]:
-        """Return those of some streams that exist."""
+        """Return the streams that exist, out of some tenants' streams."""
 
     def items(
         self, tenant_id: TenantId, stream_id: StreamId, *, below: int | None, limit: int
     ) -> list[StoredItem]:
-        """Return the items of a stream from the newest down, the snapshot first."""
+        """Return items of a stream, newest first, after its snapshot.
+
+        Args:
+            tenant_id: tenant of the stream.
+            stream_id: the stream.
+            below: only items below this version (exclusive); None: begin with the newest.
+            limit: the most items.
+        """
 
     def generations(self, tenant_id: TenantId, stream_id: StreamId) -> list[MarkedGeneration]:
-        """Return the generations of a stream that the log knows, newest first."""
+        """Return the generations of a stream that the log has, newest first."""
 
     def find_position(
         self,
@@ -66,7 +73,7 @@ class Reading(Protocol):
         version: int,
         before: Position | None,
     ) -> FoundPosition:
-        """Find the position of an event, backwards from a position or from the end of the log."""
+        """Search for the position of an event, backward from a position or the end of the log."""
 
 
 def reading_of(backend: Backend) -> Reading:
@@ -89,14 +96,14 @@ class DynamoReading:
         self.find_position = self._inspector.find_position
 
     def categories(self, after: str | None) -> Page[tuple[TenantId, str | None]]:
-        """See `Reading.categories`. At most 20 requests."""
+        """Return tenants with their categories, in at most 20 requests."""
         piece = self._inspector.categories(after)
         return Page(piece.items, piece.next)
 
     def streams(
         self, tenant_id: TenantId, category: str | None, prefix: str, after: str | None
     ) -> Page[ListedStream]:
-        """See `Reading.streams`. At most 17 requests, or 40 for the beginning of a name."""
+        """Return streams, in at most 17 requests, or 40 with the beginning of a name."""
         if not prefix or _ID_PREFIX.fullmatch(prefix):
             piece = self._inspector.streams(
                 category, tenant_id, after=after, id_prefix=prefix, limit=STREAMS_A_PAGE
@@ -120,7 +127,7 @@ class DynamoReading:
 
 
 class PlainReading:
-    """Reads any backend by its public interface, such as the one in memory."""
+    """Reads any backend through its public interface, such as the one in memory."""
 
     knows_items = False
 
@@ -164,7 +171,7 @@ class PlainReading:
     def items(
         self, tenant_id: TenantId, stream_id: StreamId, *, below: int | None, limit: int
     ) -> list[StoredItem]:
-        """See `Reading.items`. Each event is an item: commits are not kept."""
+        """Return each event as an item, because such a backend does not keep commits."""
         storage = self._backend.in_tenant(tenant_id).storage
         head = storage.head(stream_id)
         if head is None:
@@ -188,7 +195,7 @@ class PlainReading:
         ]
 
     def generations(self, tenant_id: TenantId, stream_id: StreamId) -> list[MarkedGeneration]:
-        """See `Reading.generations`: the one that exists."""
+        """Return the generation that exists. Deleted ones are not kept."""
         head = self._backend.in_tenant(tenant_id).storage.head(stream_id)
         if head is None:
             return []

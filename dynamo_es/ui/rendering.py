@@ -1,4 +1,4 @@
-"""Makes HTML of templates. Everything in a template is escaped, whatever an event holds."""
+"""Renders templates as HTML. Every value is escaped, so an event cannot inject HTML."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 SEARCH: Final = "/search"
-"""Address of the page whose search box holds what was searched."""
+"""Address of the search page. Its search box shows the text that was searched."""
 
 _SECTIONS: Final = (
     ("Streams", "/"),
@@ -55,15 +55,15 @@ def render(
     """Return a page.
 
     A template gets the context, and also ``request``, ``browser``, ``cost``, ``navigation`` and
-    ``section``: the address in the navigation that the page belongs to. To choose another section,
+    ``section``: the address of the page's section in the navigation. To choose another section,
     pass ``section``.
 
     Args:
         request: the request for the page.
-        template: its file in ``templates``.
+        template: name of the file in ``templates``.
         status: status of the reply.
-        headers: further headers of the reply.
-        context: what the template shows.
+        headers: additional headers of the reply.
+        context: values for the template.
     """
     shared = {
         "request": request,
@@ -80,12 +80,12 @@ def render(
 
 
 def pretty(document: Any) -> str:
-    """Return JSON, indented, with characters that do not print as escapes."""
+    """Return JSON, indented, with unprintable characters as escapes."""
     return visible(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
 def utc(moment: datetime) -> datetime:
-    """Return a stored time as an aware one in UTC; a time without a zone is UTC already."""
+    """Return a stored time with the zone UTC. A time without a zone already is UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -108,13 +108,13 @@ def seconds(moment: datetime) -> int:
 
 
 def preview(document: Any) -> str:
-    """Return the beginning of JSON, on one line."""
+    """Return the beginning of a JSON document, on one line."""
     text = json.dumps(document, ensure_ascii=False, default=str)
     return visible(text if len(text) <= _PREVIEW else f"{text[:_PREVIEW]}…")
 
 
 def category_label(category: str | None) -> str:
-    """Return a category as a page names it."""
+    """Return the text by which a page names a category."""
     if category is None:
         return "(no category)"
     return visible(category) or "(empty category)"
@@ -126,7 +126,7 @@ def exactly(moment: datetime) -> str:
 
 
 def in_bytes(size: int) -> str:
-    """Return a number of bytes, such as ``1.5 KB``."""
+    """Return a number of bytes as text, such as ``1.5 KB``."""
     if size < _KILO:
         return f"{size} B"
     if size < _KILO * _KILO:
@@ -135,7 +135,7 @@ def in_bytes(size: int) -> str:
 
 
 def grouped(number: float) -> str:
-    """Return a number with its thousands apart; a fraction to at most 2 digits."""
+    """Return a number with separated thousands and at most 2 decimals."""
     if isinstance(number, float) and not number.is_integer():
         return f"{number:,.2f}".rstrip("0")
     return f"{int(number):,}"
@@ -148,7 +148,7 @@ def _searched(request: Request) -> str:
 
 
 def _section_of(path: str) -> str:
-    """Return the longest address of the navigation that a path begins with."""
+    """Return the section of a path: the longest address in the navigation that it begins with."""
     found = [link for _, link in _SECTIONS if path == link or path.startswith(f"{link}/")]
     return max(found, key=len, default="/")
 

@@ -1,4 +1,4 @@
-"""Keeps other sites out: host names, headers of every reply, and the checks of forms that write."""
+"""Keeps other sites out: checks host names and forms, and sets the headers of every reply."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Form: TypeAlias = dict[str, str]
 """The fields of a form that was sent."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
-"""Host names of this machine alone."""
+"""Host names that only this machine can use."""
 
 ANY_ADDRESS: Final = "*"
 """A host that stands for every IP address.
 
-A page that rebinds its own name to this server's address still sends its name, never an address.
+That is safe: a page that rebinds its own name to this server's address still sends its name.
 """
 
 HEADERS: Final = {
@@ -42,7 +42,7 @@ HEADERS: Final = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not no-referrer: a form would then send "Origin: null", also to its own server.
+    # Not no-referrer: then a form would send "Origin: null", even to its own server.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -54,15 +54,15 @@ MAX_FORM_BYTES: Final = 64 * 1024
 CSRF_FIELD: Final = "csrf"
 
 _OWN_SITES: Final = ("same-origin", "none")
-"""Who asks, as a browser says it: a page of this server, or its user, such as by a bookmark."""
+"""Values of ``Sec-Fetch-Site`` for a page of this server, and for its user (such as a bookmark)."""
 
 
 class Guard:
     """Refuses unknown host names, sets the headers of every reply, and counts what pages cost.
 
     Args:
-        app: what it guards.
-        hosts: names that requests may ask for, each with a port (``localhost:8080``) or without.
+        app: the application to guard.
+        hosts: names that requests may ask for, with or without a port (``localhost:8080``).
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
@@ -70,7 +70,7 @@ class Guard:
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
+        """Refuse a request, or pass it on to the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -87,25 +87,25 @@ class Guard:
         await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _refusal(self, headers: Headers) -> PlainTextResponse | None:
-        """Return the reply to a request that may not come in; None: it may."""
+        """Return the reply that refuses a request; None: the request may pass."""
         if not is_among(headers.get("host", "").lower(), self._hosts):
             return PlainTextResponse(
-                "This server does not answer to that host name. Use the address that dynamo-es ui "
+                "This server does not accept that host name. Use the address that dynamo-es ui "
                 "printed, or start it with --allow-host NAME.\n",
                 421,
             )
         if is_for_another_site(headers):
             return PlainTextResponse(
-                "A page of another site asks for this page. It may only link to it.\n", 403
+                "Another site requested this page. It may only link to it.\n", 403
             )
         return None
 
 
 def is_for_another_site(headers: Headers) -> bool:
-    """Whether a page of another site loads something here that its user did not open.
+    """Return whether a page of another site loads something here that its user did not open.
 
-    Such a page sees no reply, but each look at the tables costs their owner money. A link that the
-    user follows is let in, and a browser that sends no such headers is too.
+    Such a page cannot see the reply, but each read of the tables costs their owner money. A link
+    that the user follows may pass, and so may a browser that does not send these headers.
     """
     if headers.get("sec-fetch-site", "same-origin") in _OWN_SITES:
         return False
@@ -114,7 +114,7 @@ def is_for_another_site(headers: Headers) -> bool:
 
 
 def is_among(host: str, hosts: Iterable[str]) -> bool:
-    """Whether a Host header names one of these hosts."""
+    """Return whether a ``Host`` header names one of the hosts."""
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     if host in hosts or name in hosts:
         return True
@@ -134,7 +134,7 @@ def writes(
 ) -> Callable[[Request], Awaitable[Response]]:
     """Make an endpoint for a form that changes what is stored.
 
-    The checks are those of `sends`, and that the operator allows writes.
+    It makes the checks of `sends`, and also checks that the operator allows writes.
 
     Raises:
         HTTPException: 403, a check failed; 413, the form is too long.
@@ -146,7 +146,7 @@ def writes(
         if not browser_of(request).allow_writes:
             raise HTTPException(
                 403,
-                "This browser only reads. To change what is stored, start it with "
+                "This browser is read-only. To change what is stored, start it with "
                 "dynamo-es ui --allow-writes.",
             )
         return await checked(request)
@@ -157,10 +157,10 @@ def writes(
 def sends(
     endpoint: Callable[[Request, Form], Response],
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Make an endpoint for a form that changes nothing that is stored, such as to start a job.
+    """Make an endpoint for a form that changes no stored data, such as one that starts a job.
 
-    The endpoint runs in a thread, with the form's fields, once these checks pass: the form was on
-    a page of this server, and it carries the token.
+    The endpoint runs in a thread and gets the form's fields, after two checks: the form was on a
+    page of this server, and it carries the token.
 
     Raises:
         HTTPException: 403, a check failed; 413, the form is too long.
@@ -174,7 +174,7 @@ def sends(
             form.pop(CSRF_FIELD, "").encode(), browser_of(request).csrf_token.encode()
         ):
             raise HTTPException(
-                403, "The form is of another run of this server. Load the page again, and send it."
+                403, "The form is from another run of this server. Load the page again and resend."
             )
         return await run_in_threadpool(endpoint, request, form)
 

@@ -1,4 +1,4 @@
-"""The server: uvicorn's, which ends live tails when it is told to stop."""
+"""The web server: uvicorn, which also ends live tails when it gets the signal to stop."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def configure(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> uvicorn
     Args:
         app: from `create_app`.
         host: address to listen on.
-        port: port to listen on; 0: any free one.
+        port: port to listen on; 0: any free port.
     """
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        # What a client gets wrong, such as a request for a WebSocket, is no warning to an operator.
+        # Mistakes of a client, such as a request for a WebSocket, must not warn the operator.
         log_level="error",
         ws="none",
         lifespan="off",
@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
     """A server of the stream browser.
 
     Args:
-        config: uvicorn's.
+        config: the configuration from `configure`.
         app: from `create_app`.
     """
 
@@ -48,6 +48,6 @@ class Server(uvicorn.Server):
         self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End live tails, then the server: it waits for its open connections."""
+        """End live tails before the server, which waits for its open connections."""
         stop(self._app)
         super().handle_exit(sig, frame)

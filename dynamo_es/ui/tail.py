@@ -1,4 +1,4 @@
-"""The live tail: server-sent events, one for each event that the log gets."""
+"""The live tail: one server-sent event for each new event in the log."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import LogReader
 
 MOST_CLIENTS: Final = 8
-"""Live tails that a server has at the same time."""
+"""The most live tails that a server runs at the same time."""
 
 _COMMITS: Final = 50
 _SHORTEST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 1.0
 _BEAT: Final = 10.0
-"""Seconds without an event after which the cost is sent, which keeps the connection open."""
+"""After this many seconds without an event the cost is sent, to keep the connection open."""
 _SLOWEST: Final = 30.0
-"""Seconds that a client may take to receive a message; then it is given up."""
+"""A client that takes longer than this many seconds to receive a message is disconnected."""
 _MOST_ERRORS: Final = 5
-"""Errors in a row after which a tail ends."""
+"""A tail ends after this many errors in a row."""
 _RETRY_MS: Final = 3000
 _OWN_SITES: Final = ("same-origin", "none")
 
 
 class Tails:
-    """The live tails of a server: how many there are, and whether they are to end.
+    """The live tails of a server: how many are open, and whether they must end.
 
     Args:
-        most: tails at the same time.
+        most: the most tails at the same time.
     """
 
     def __init__(self, most: int = MOST_CLIENTS) -> None:
@@ -57,20 +57,20 @@ class Tails:
 
     @property
     def open(self) -> int:
-        """The number of tails now."""
+        """The number of open tails."""
         return self._open
 
     @property
     def stopping(self) -> bool:
-        """Whether the server stops."""
+        """Whether the server is stopping."""
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """End all tails soon, and begin none: the server stops. Safe in a signal handler."""
+        """End all tails soon and refuse new ones. Safe in a signal handler."""
         self._stopping.set()
 
     def enter(self) -> bool:
-        """Count a tail in; False: there are as many as may be."""
+        """Register a tail; return False if there are already too many."""
         with self._lock:
             if self._open >= self._most or self.stopping:
                 return False
@@ -78,24 +78,24 @@ class Tails:
             return True
 
     def leave(self) -> None:
-        """Count a tail out."""
+        """Unregister a tail."""
         with self._lock:
             self._open -= 1
 
 
 async def follow(request: Request) -> _TailResponse:
-    """Send each new event of the log that the filters select, until the client goes.
+    """Send each new event of the log that the filters select, until the client disconnects.
 
-    A message's id is its position. A client that comes back names the last one, and goes on there.
+    A message's id is its position. A client that reconnects names the last one and continues there.
 
     Raises:
-        HTTPException: 503, there are too many tails, or the server stops; 403, a page of another
-            site asks, which could take all the places.
+        HTTPException: 503, there are too many tails, or the server is stopping; 403, a page of
+            another site asks, which could use up all tails.
     """
     if request.method != "GET":
         raise HTTPException(405)
     if request.headers.get("sec-fetch-site", "same-origin") not in _OWN_SITES:
-        raise HTTPException(403, "A page of another site follows the log. It may not.")
+        raise HTTPException(403, "A page of another site may not follow the log.")
     filters = filters_of(request)
     log = chosen_log(request, filters)
     after = _after(request)
@@ -103,8 +103,8 @@ async def follow(request: Request) -> _TailResponse:
     if not tails.enter():
         raise HTTPException(
             503,
-            f"This server follows the log for {MOST_CLIENTS} pages at a time. Close another one, "
-            "and load this page again.",
+            f"This server follows the log for at most {MOST_CLIENTS} pages at a time. Close one of "
+            "them, then load this page again.",
             {"Retry-After": "10"},
         )
     try:
@@ -118,14 +118,14 @@ async def follow(request: Request) -> _TailResponse:
 
 
 def tails_of(request: Request) -> Tails:
-    """Return the live tails of the server that a request came to."""
+    """Return the live tails of the server that serves a request."""
     state: Any = request.app.state
     tails: Tails = state.tails
     return tails
 
 
 class _TailResponse(StreamingResponse):
-    """Streams messages; gives a client up that does not receive them."""
+    """Streams messages, and disconnects a client that does not receive them."""
 
     media_type = "text/event-stream"
 
@@ -178,18 +178,18 @@ async def _messages(reader: LogReader, tails: Tails) -> AsyncIterator[str]:
 
 
 async def _wait(tails: Tails, seconds: float) -> None:
-    """Wait, but not longer than it takes to notice that the server stops."""
+    """Wait, but stop waiting when the server stops."""
     while seconds > 0 and not tails.stopping:
         await anyio.sleep(min(seconds, _SHORTEST_PAUSE))
         seconds -= _SHORTEST_PAUSE
 
 
 def message(event: str, data: object, position: int | None = None) -> str:
-    """Return a server-sent event; its data is JSON, which has no line breaks.
+    """Return the text of a server-sent event. Its data is JSON, which has no line breaks.
 
     Args:
-        event: type of the event; empty: the usual one.
-        data: JSON.
+        event: type of the event; empty: the default type.
+        data: the data, to be written as JSON.
         position: id of the event; None: it has none.
     """
     lines: Iterable[str] = (
@@ -206,7 +206,7 @@ def _cost() -> dict[str, Any]:
 
 
 def _after(request: Request) -> int | None:
-    """Return the position to begin after: of the client's last message, or of the query."""
+    """Return the position to begin after: from the client's last message, or from the query."""
     last = request.headers.get("last-event-id", "")
     if last.isascii() and last.isdecimal() and int(last[:19]) <= MAX_NUMBER:
         return int(last[:19])

@@ -1,4 +1,4 @@
-"""The verification of the log as a job of the server: one at a time, in a thread of its own."""
+"""Runs the verification of the log as a job of the server: one at a time, in its own thread."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ MOST_SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a verification has found, or has found so far.
+    """The state and the findings of a verification.
 
     Attributes:
-        state: whether it runs, or how it ended.
-        report: what it has found; a copy that does not change.
-        began_at: time of its start, aware UTC.
-        ended_at: time of its end; None: it runs.
-        error: the error that ended it, without values of events; empty if none did.
-        requests: requests that it has sent.
+        state: whether it is running, or how it ended.
+        report: the findings so far; a copy that does not change.
+        began_at: start time, with the zone UTC.
+        ended_at: end time, with the zone UTC; None: it is still running.
+        error: the error that ended it, without values of events; empty without an error.
+        requests: number of requests that it has sent.
         read_units: read units that it has consumed; None if DynamoDB reported none.
     """
 
@@ -45,7 +45,7 @@ class Status:
 
 
 class _Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The verification is to end."""
+    """The user asked to end the verification."""
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Verification:
     """Runs verifications, one at a time. Safe to share between threads.
 
     Args:
-        now: returns the present time, aware UTC.
+        now: returns the current time, with the zone UTC.
     """
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -73,7 +73,7 @@ class Verification:
 
     @property
     def status(self) -> Status | None:
-        """The newest verification of this server; None: there was none."""
+        """The last verification of this server; None: none was started."""
         job = self._job
         if job is None:
             return None
@@ -86,7 +86,7 @@ class Verification:
         )
 
     def start(self, backend: DynamoBackend) -> bool:
-        """Start a verification; False: one runs already."""
+        """Start a verification; return False if one is already running."""
         with self._lock:
             if self._job is not None and self._job.state == "running":
                 return False
@@ -98,7 +98,7 @@ class Verification:
         return True
 
     def cancel(self) -> None:
-        """End the verification that runs, if one does, after its present request."""
+        """End a running verification after its current request."""
         job = self._job
         if job is not None:
             job.cancelled.set()

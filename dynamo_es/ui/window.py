@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 MOST_LOOKS: Final = 16
-"""Looks at the log for one window."""
+"""The most reads of the log for one window."""
 _FIRST_COMMITS: Final = 10
 _MOST_COMMITS: Final = 100
 
@@ -48,11 +48,11 @@ def read_window(
     Args:
         log: the log.
         around: position in the middle; None: the newest events.
-        size: most positions.
+        size: the most positions.
         selection: the events to read; None: every event.
 
-    Cost on DynamoDB: about 2 requests for each hundred commits, and never more than 2 for each of
-    `MOST_LOOKS`; the window ends where the last one came to.
+    Cost on DynamoDB: about 2 requests for each 100 commits, and at most twice `MOST_LOOKS`. The
+    window ends where the last read ended.
     """
     end = log.last_position or 0
     last = end if around is None else min(end, around + size // 2)
@@ -63,7 +63,7 @@ def read_window(
     reader = log.reader(first - 1, selection or EVERYTHING)
     commits = _FIRST_COMMITS
     for _ in range(MOST_LOOKS):
-        # Not `read`: it would look for a tenant's events up to the end of the log.
+        # Not `read`: it would search for a tenant's events up to the end of the log.
         piece = reader.read_some(commits)
         records += piece.records
         if piece.ended or reader.position >= last:
@@ -75,7 +75,7 @@ def read_window(
 
 
 def places_of(records: Iterable[RecordedRaw]) -> dict[Position, int]:
-    """Return the versions of events by their positions, where events have versions."""
+    """Return the versions of events by position. Events of versionless streams are left out."""
     return {
         record.position: record.entry.version
         for record in records

@@ -1,4 +1,4 @@
-"""Values: stream ids, versioning, events. They need the standard library only."""
+"""Values: stream ids, versionings, events, tags. They need only the standard library."""
 
 from dynamo_es.values.queries import (
     Query,

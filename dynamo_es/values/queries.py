@@ -1,8 +1,8 @@
-"""Queries over the types and tags of events, as dynamic consistency boundaries use them.
+"""Queries over the types and tags of events, for dynamic consistency boundaries.
 
-Source: the specification of dcb.events. An item matches an event if the event's type is among the
-item's types (no types: any type) and the event has all of the item's tags. A query matches if any
-of its items does.
+An item matches an event if it lists the event's type (no types: any type) and the event has all of
+the item's tags. A query matches an event if one of its items does. Source: the specification of
+dcb.events.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ TAGS_KEY: Final = "$tags"
 """Key of `RawEvent.context` that holds an event's tags, as a list of texts."""
 
 _FEW: Final = 8
-"""Most tags of an event, and most alternatives of a query, that are searched one by one."""
+"""Up to this many tags of an event or alternatives of a query, a plain loop is fastest."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryItem:
-    """One alternative of a query: events of any of the types that have all of the tags.
+    """One alternative of a query: the events of any of its types that have all of its tags.
 
     Attributes:
         types: event classes, or names of event types; empty: any type.
@@ -38,7 +38,7 @@ class QueryItem:
         tag_texts: the tags as they are stored.
 
     Raises:
-        InputError: types or tags of another kind, or a tag without a value.
+        InputError: a type is neither a class nor a name, or a tag is not a `Tag` or has no value.
     """
 
     types: frozenset[str | type] = frozenset()
@@ -62,7 +62,7 @@ class QueryItem:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Query:
-    """The events that a decision depends on: ``Query(types=[…], tags=[…]) | Query(…)``.
+    """The events that a decision depends on, such as ``Query(types=[…], tags=[…]) | Query(…)``.
 
     Args:
         types: event classes, or names of event types; an event must be of one of them. Empty: any.
@@ -75,7 +75,7 @@ class Query:
         items: the alternatives; the query matches an event if one of them does.
 
     Raises:
-        InputError: neither types nor tags, or an argument of another kind.
+        InputError: there are neither types nor tags, or one is of a wrong kind.
     """
 
     items: tuple[QueryItem, ...]
@@ -85,15 +85,15 @@ class Query:
     def text(self) -> str:
         """The query as one line, ``CourseDefined course:c1 | StudentEnrolled course:c1``.
 
-        Names of types come without ``:``, tags with it. What would read as something else is
-        percent-encoded. ``query_of_text`` reads the line.
+        A word with ``:`` is a tag, a word without it the name of a type. Characters that would
+        change the meaning are percent-encoded. ``query_of_text`` turns the line into a query again.
         """
         return " | ".join(item.text for item in self.items)
 
     def __init__(self, types: Iterable[str | type] = (), tags: Iterable[Tag] = ()) -> None:
         item = QueryItem(frozenset(_types(types)), frozenset(_tags(tags)))
         if not item.types and not item.tags:
-            raise InputError("A query needs types or tags: for all events, say Query.everything().")
+            raise InputError("A query needs types or tags: for all events, use Query.everything().")
         object.__setattr__(self, "items", (item,))
         object.__setattr__(self, "_by_tag", None)
 
@@ -107,7 +107,7 @@ class Query:
         """Return the query with these alternatives, each once.
 
         Raises:
-            InputError: no alternatives, or one that is not a `QueryItem`.
+            InputError: there are no items, or one is not a `QueryItem`.
         """
         alternatives = tuple(items) if isinstance(items, Iterable) else ()
         if not alternatives or not all(isinstance(item, QueryItem) for item in alternatives):
@@ -120,8 +120,8 @@ class Query:
     def alternatives_for(self, tags: Iterable[str]) -> Iterable[QueryItem]:
         """Return the alternatives that may match an event with these stored tags.
 
-        Many alternatives are found by one of their tags, so that a query for a thousand things
-        takes no longer for each event than a query for a few.
+        A query with many alternatives looks them up by tag, so a query about a thousand things
+        takes no longer for each event than a query about a few.
         """
         if len(self.items) <= _FEW:
             return self.items
@@ -183,16 +183,17 @@ def matches_event(query: Query, event: RawEvent) -> bool:
 
 
 def _few_or_set(event: RawEvent) -> Collection[str]:
-    """Return an event's tags: a few as they are, since a set takes longer to build than to search.
+    """Return an event's tags as a list if there are few, else as a set.
 
-    An append is matched with many events, and each event with many appends.
+    Each append is matched with many events, and to build a small set takes longer than to search
+    the list.
     """
     stored = event.context.get(TAGS_KEY)
     return stored if isinstance(stored, list) and len(stored) <= _FEW else tags_of(event)
 
 
 _PLAIN: Final = "$.-_~/@+,;=()[]{}!?&'#"
-"""Characters that stay as they are in the line of a query, besides letters and digits."""
+"""Characters that are not escaped in the line of a query, besides letters and digits."""
 
 
 def _escaped(text: str, safe: str = "") -> str:

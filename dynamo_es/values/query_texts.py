@@ -1,4 +1,4 @@
-"""Reads a query from one line of text, as an address, a command line or a message has it."""
+"""Reads a query from one line of text, such as a part of a URL or of a command line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ _EXAMPLE: Final = "CourseDefined course:c1 | StudentEnrolled student:s1"
 
 
 def query_of_text(text: str) -> Query:
-    """Return the query that `Query.text` writes as a line; an empty line is every event.
+    """Return the query that a line stands for, the reverse of `Query.text`.
 
-    A word with ``:`` is a tag, another one is the name of a type. An event matches an alternative
-    if it is of one of its types and has all of its tags. ``|`` separates alternatives. In a word,
-    write a space as ``%20``, ``|`` as ``%7C``, and ``:`` in the name of a type as ``%3A``.
+    A word with ``:`` is a tag; a word without it is the name of a type. ``|`` separates
+    alternatives. An event matches an alternative if it has one of the types and all of the tags. An
+    empty line matches every event. Within a word, write a space as ``%20`` and ``|`` as ``%7C``; in
+    the name of a type, write ``:`` as ``%3A``.
 
     Raises:
-        InputError: not text, an alternative without words, or a tag without a name or a value.
+        InputError: the line is not text, an alternative has no words, or a tag has no name or no
+            value.
     """
     if not isinstance(text, str):
         raise InputError(f"A query is read from one line of text, not from {shown(text)}.")
@@ -34,10 +36,11 @@ def query_of_text(text: str) -> Query:
 def tag_of_word(word: str) -> Tag:
     """Return the tag that a word such as ``course:c1`` stands for.
 
-    It may be the tag of a command, because the query of a conflict may have one.
+    The tag of a command is accepted, because the query of a conflict may have one.
 
     Raises:
-        InputError: the word has no ``:``, no name before it, or another name of the library's.
+        InputError: the word has no ``:`` or no name before it, or the name begins with ``$`` and is
+            not that of a command's tag.
     """
     name, separator, value = word.partition(":")
     if not separator or not name:

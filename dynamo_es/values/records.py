@@ -1,4 +1,4 @@
-"""Raw events: as they are stored in a stream, and with their position in the log."""
+"""Raw events: the form in which a stream stores them, and the form with a position in the log."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ Position: TypeAlias = int
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """An event as a storage keeps it: JSON and metadata, without its class.
+    """An event in the form that a storage keeps: JSON and metadata, without its class.
 
     Attributes:
         uuid: identity of the event; appending it again at the same version succeeds.
         stream_id: stream of the event.
-        created_at: when the event was made; naive UTC or aware, stored as given, to the
-            microsecond.
+        created_at: when the event was made, to the microsecond. It is stored as given: aware, or
+            naive and then in UTC.
         name: name of the event's type, not empty.
         data: payload, a JSON object.
         context: metadata, a JSON object.
-        version: place in the stream, 1-based. None in streams without versions, and before the
-            append, which numbers the event.
-        generation: generation of the stream that the event was loaded from; None before the
-            append. Equality ignores it.
+        version: place in the stream, 1-based. None in a stream without versions, and before the
+            append, which sets it.
+        generation: generation of the stream, 1 or more; None before the append. ``==`` ignores it.
 
     Source: the fields of python-event-sourcery's ``RawEvent``.
     """
@@ -52,8 +51,8 @@ class RecordedRaw:
         entry: the event.
         position: position in the log, 1-based.
         tenant_id: tenant of the event.
-        generation: generation of the stream. A stream that was deleted and created again has a
-            higher one.
+        generation: generation of the stream, 1 or more; 0: unknown. A stream that was deleted and
+            created again has a higher one.
     """
 
     entry: RawEvent

@@ -1,4 +1,4 @@
-"""Stream ids: a UUID, given or derived from a name, within a category."""
+"""Stream ids: a category, and a UUID that you give or that a name derives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class StreamUUID(UUID):
 
     Raises:
         IncompatibleUuidAndName: the name derives another UUID.
-        InvalidStreamIdError: the name is not Unicode text, or the UUID is not a UUID.
+        InvalidStreamIdError: the name is not Unicode text, ``uuid`` is not a UUID, or ``from_hex``
+            is not hexadecimal text.
 
     Source: the namespace is python-event-sourcery's, so both libraries derive the same ids.
     """

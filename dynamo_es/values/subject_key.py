@@ -24,7 +24,7 @@ class SubjectKey:
         secret: 32 bytes, for AES-256; ``repr`` does not show them.
 
     Raises:
-        InputError: an id or a secret that does not have this form.
+        InputError: the id or the secret has another form.
     """
 
     id: str
@@ -38,5 +38,5 @@ class SubjectKey:
 
     @classmethod
     def random(cls) -> Self:
-        """Return a new key, from the operating system's source of randomness."""
+        """Return a new key with random bytes from the operating system."""
         return cls(secrets.token_hex(8), secrets.token_bytes(SECRET_BYTES))

@@ -18,14 +18,14 @@ COMMAND_TAG: Final = "$command"
 """Name of the tag that the events of a command carry."""
 
 _OWN: Final = "$"
-"""Names that begin with it are for the library: a command's tag must match no event but its own."""
+"""Names that begin with it are the library's: a command's tag must match only its own events."""
 
 TagValue: TypeAlias = str | int | UUID | date | Enum
-"""What a tag can be about: text, an integer, a UUID, a date, or an enum member with one of these.
+"""Values of tags: text, an integer, a UUID, a date, or an enum member with one of these.
 
-A tag keeps it as text: an integer in decimal, a UUID with hyphens, a date as ``2026-01-31``. An
-enum member stands for its value. ``bool``, ``float`` and ``datetime`` are refused, because the same
-value can have several texts.
+A tag stores its value as text: an integer in decimal, a UUID with hyphens, a date as
+``2026-01-31``. An enum member stands for its value. ``bool``, ``float`` and ``datetime`` are
+refused, because one value of these can be written in several ways.
 """
 
 
@@ -33,7 +33,7 @@ value can have several texts.
 class Tag:
     """A thing that an event is about: ``Tag("course", "c1")``.
 
-    Without a value, it marks a field of an event class, and the field has the value:
+    A tag without a value marks a field of an event class, and the field gives the value:
     ``course: Annotated[str, Tag("course")]``.
 
     Attributes:
@@ -42,8 +42,8 @@ class Tag:
             field.
 
     Raises:
-        InputError: a name that is not text, is empty, or begins with ``$``; or a value that is not
-            a `TagValue`.
+        InputError: the name is not text, is empty, or begins with ``$``; or the value is not a
+            `TagValue`.
     """
 
     name: str
@@ -64,8 +64,9 @@ class Tag:
         object.__setattr__(self, "value", None if value is None else _text_of(name, value))
 
     def __get_pydantic_core_schema__(self, *arguments: Any) -> Any:
-        """Mark pydantic's schema too, so that a mark shows anywhere in a type."""
-        # Source and handler; only the handler if the class itself is used as the mark.
+        """Mark pydantic's schema, so that a mark is found anywhere within a type."""
+        # pydantic passes source and handler; only the handler if the mark is the class `Tag`
+        # itself.
         source = arguments[0] if len(arguments) > 1 else self
         schema = dict(arguments[-1](source))
         metadata = dict(schema.get("metadata") or {})
@@ -75,14 +76,14 @@ class Tag:
 
     @property
     def text(self) -> str:
-        """The tag as it is stored, ``course:c1``; in the name, ``%`` and ``:`` are escaped.
+        """The tag as it is stored, such as ``course:c1``; ``%`` and ``:`` in the name are escaped.
 
         Raises:
-            InputError: a tag without a value.
+            InputError: the tag has no value.
         """
         if self.value is None:
             raise InputError(
-                f"Tag({self.name!r}) has no value, so it stands for no thing: give one, such as "
+                f"Tag({self.name!r}) has no value, so it only marks a field. Give a value, such as "
                 f'Tag({self.name!r}, "1").'
             )
         name = self.name.replace("%", "%25").replace(":", "%3A")
@@ -93,13 +94,13 @@ class Tag:
         """Return the tag that is stored as this text.
 
         Raises:
-            InputError: the text has no ``:``, or begins with it or with ``$``.
+            InputError: the text has no ``:``, or begins with ``:`` or ``$``.
         """
         return cls(*_parts_of(text))
 
     @classmethod
     def _of_command(cls, value: str) -> Self:
-        """Return the library's own tag of the events of a command."""
+        """Return the library's own tag for the events of a command."""
         tag = object.__new__(cls)
         object.__setattr__(tag, "name", COMMAND_TAG)
         object.__setattr__(tag, "value", value)
@@ -107,15 +108,15 @@ class Tag:
 
 
 def command_tag(value: object) -> Tag:
-    """Return the tag of the events of a command, whose name no other tag can have."""
+    """Return the tag for the events of a command. No other tag can have its name."""
     return Tag._of_command(str(value))  # noqa: SLF001 - of this module
 
 
 def readable_tag(name: str, value: str) -> Tag:
-    """Return the tag with a name and a value, for tools that read: a command's tag is one too.
+    """Return the tag with a name and a value; unlike `Tag`, also one of a command, for tools.
 
     Raises:
-        InputError: a name that is empty, or another one of the library's.
+        InputError: the name is empty, or begins with ``$`` and is not that of a command's tag.
     """
     return command_tag(value) if name == COMMAND_TAG else Tag(name, value)
 
@@ -138,7 +139,7 @@ def _text_of(name: str, value: object) -> str:
         return _text_of(name, value.value)
     if isinstance(value, str):
         _check_unicode("value", value)
-        return str.__str__(value)  # a subclass may show itself as another text
+        return str.__str__(value)  # a subclass may override __str__
     if isinstance(value, UUID):
         return str(UUID(int=value.int))
     if isinstance(value, int) and not isinstance(value, bool):
@@ -154,7 +155,7 @@ def _text_of(name: str, value: object) -> str:
 def _decimal(name: str, value: int) -> str:
     try:
         return str(int(value))
-    except ValueError:  # Python's limit of digits
+    except ValueError:  # more digits than Python converts
         raise InputError(
             f"The value of the tag {name!r} is an integer with too many digits: give it as text."
         ) from None

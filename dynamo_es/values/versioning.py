@@ -10,7 +10,7 @@ from dynamo_es.wording import shown
 
 
 class StoredVersion(int):
-    """The version of a stream after an append: an integer that knows its generation.
+    """The version of a stream after an append: an integer with its generation.
 
     Attributes:
         generation: generation of the stream that holds the events.
@@ -47,9 +47,9 @@ class ExplicitVersioning(Versioning):
     Attributes:
         expected_version: version of the last stored event, 1-based; 0: the stream must not exist.
         generation: generation of that version, from a loaded event (`RawEvent.generation`) or an
-            append (`StoredVersion.generation`). The append is then refused if the stream was
-            deleted and created again since, even at the same version. None: the generation of
-            ``expected_version`` if that is a `StoredVersion`, else any generation.
+            append (`StoredVersion.generation`), 1 or more. The append is then refused if the stream
+            was deleted and created again since, even at the same version. None: the generation of
+            ``expected_version`` if that is a `StoredVersion`; else any generation.
 
     Raises:
         InvalidVersioningError: the version is not an integer of 0 or more; or the generation is not
@@ -93,7 +93,7 @@ class ExplicitVersioning(Versioning):
 
 
 def versioning_of(expected_version: int | Versioning) -> Versioning:
-    """Return the way to append that an expected version stands for."""
+    """Return the versioning for an expected version: an integer becomes `ExplicitVersioning`."""
     if isinstance(expected_version, int):
         return ExplicitVersioning(expected_version)
     return expected_version
@@ -123,4 +123,4 @@ ANY_VERSION: Final[Versioning] = _AnyVersion()
 """Append after the last event, at any version."""
 
 NO_VERSIONING: Final[Versioning] = _NoVersioning()
-"""Append to a stream without versions: its events have version ``None``."""
+"""Append to a stream without versions, whose events have the version ``None``."""

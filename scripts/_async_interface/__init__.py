@@ -12,13 +12,17 @@ import sys
 from pathlib import Path
 
 from _async_interface.classes import CLASSES, ROOT
+from _async_interface.methods import unused_texts
 from _async_interface.modules import module_of
 
 __all__ = ["CLASSES", "main"]
 
 
 def main() -> int:
-    """Write the modules, or with ``--check`` say which are out of date."""
+    """Write the modules, or with ``--check`` say which are out of date.
+
+    Also fails if a text to be replaced is in no docstring any more.
+    """
     stale = []
     for one in CLASSES:
         path, text = one.path, formatted(module_of(one))
@@ -27,10 +31,13 @@ def main() -> int:
         stale.append(path.name)
         if "--check" not in sys.argv:
             path.write_text(text, "utf-8")
+    unused = unused_texts()
+    for text in unused:
+        sys.stderr.write(f"No docstring has {text!r}: change it in TEXTS of methods.py.\n")
     if stale and "--check" in sys.argv:
         sys.stderr.write(f"Out of date: {', '.join(stale)}. Run scripts/async-interface.\n")
         return 1
-    return 0
+    return 1 if unused else 0
 
 
 def formatted(text: str) -> str:

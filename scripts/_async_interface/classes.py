@@ -1,4 +1,4 @@
-"""The asynchronous classes, and the synchronous ones that they are written from."""
+"""Lists the asynchronous classes, and the synchronous ones that they are written from."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Wrapped:
-    """An asynchronous class.
+    """Describes an asynchronous class to write.
 
     Attributes:
         name: its name.
-        of: module and name of the synchronous class.
+        of: module and name of the synchronous class that it wraps.
         doc: its docstring.
-        plain: members that send nothing, so that they need no await.
-        left_out: members that it does not have.
+        plain: members that send no requests, so they are not coroutine functions.
+        left_out: members of the synchronous class that it does not get.
         base: module and name of its base class.
-        by_hand: members of its base.
-        of_aggregates: whether the class is one of aggregates of a kind.
-        module: its module; empty: of its name, in `dynamo_es.aio.interface` or its `contracts`.
+        by_hand: members that its base already has.
+        of_aggregates: whether the class is generic in the aggregate.
+        module: its module; empty for the one in `dynamo_es.aio.interface` or its `contracts` that
+            follows from its name.
     """
 
     name: str

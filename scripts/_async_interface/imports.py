@@ -13,7 +13,7 @@ DECIDES = {
     "transact": ("Callable[[TAggregate], Awaitable[R]]", "Callable[[TAggregate], R]"),
     "transact_all": ("Callable[..., Awaitable[R]]", "Callable[..., R]"),
 }
-"""By method, the two kinds of ``decide``, each with an overload of its own."""
+"""By method, the two types of ``decide``, each of which gets its own overload."""
 TYPES = {
     "Listener": "Listener | AsyncListener",
     **{kinds[1]: " | ".join(kinds) for kinds in DECIDES.values()},
@@ -22,7 +22,7 @@ TYPES = {
     "Handler": "Handler | AsyncProjector",
 }
 WORKERS = ("dynamo_es.projections", "dynamo_es.outbox", "dynamo_es.boundaries.indexing")
-"""Beginnings of the modules of workers, where an ``Event`` is what stops one."""
+"""Prefixes of the modules of workers, where an ``Event`` stops a worker."""
 KNOWN = {
     "Awaitable": "from collections.abc import Awaitable",
     "AsyncListener": "from dynamo_es.aio.bridges.your_functions import AsyncListener",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """A public member of a class: its definitions (several if it is overloaded), and its module."""
+    """A public member of a class: its definitions (several with overloads), and its module."""
 
     name: str
     nodes: list[ast.FunctionDef]

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 MOST_ARGUMENTS = 6
 
 HANDLERS = frozenset({"handler", "publisher", "read_model"})
-"""Parameters with functions of users that threads call, unless they are coroutine functions."""
+"""Parameters for user functions that are called in threads, unless they are coroutine functions."""
 FUNCTIONS = frozenset({"decide", "listener", "on_progress"})
-"""Parameters with functions of users that are called where the library calls them."""
+"""Parameters for user functions that the library calls directly, in its own thread."""
 TITLES = {
     "AsyncOutbox": 'f"Outbox {self.name!r}"',
     "AsyncProjection": 'f"Projection {self.name!r}"',
@@ -26,9 +26,13 @@ TITLES = {
 """By class, how a worker in the background is named."""
 TEXTS = (
     ("a thread reads the next", "a task reads the next"),
-    ("Run in a thread within the context: ``with", "Run in a task: ``async with"),
+    ("a thread\n        reads the next", "a task\n        reads the next"),
+    (
+        "Run in a thread during a ``with`` block: ``with",
+        "Run in a task during a block: ``async with",
+    ),
     ("called in that thread", "called in that task"),
-    ("the error that ended the thread", "the error that ended the task"),
+    ("the thread ended with an error", "the task ended with an error"),
     ("set it in another thread or a signal handler", "set it in another task or a signal handler"),
     ("a plain function, called with", "any function, called with"),
     ("a plain function, such as", "any function, such as"),
@@ -38,11 +42,18 @@ TEXTS = (
         "or ``stop`` is not an\n                ``asyncio.Event``",
     ),
 )
-"""Texts of docstrings that differ."""
+"""Replacements in docstrings: a text of the synchronous ones, and what takes its place."""
+
+_replaced: set[str] = set()
+
+
+def unused_texts() -> list[str]:
+    """Return the texts that no docstring has any more, once all members are written."""
+    return [before for before, _ in TEXTS if before not in _replaced]
 
 
 def written(member: Member, imports: Imports) -> list[str]:
-    """Return the lines of the asynchronous form of a member."""
+    """Return the source lines of the asynchronous form of a member."""
     node = member.last
     returns = imports.type_of(node.returns, member.module)
     if member.decorated("property"):
@@ -191,6 +202,8 @@ def background(node: ast.FunctionDef, one: Wrapped) -> list[str]:
 def docstring(node: ast.FunctionDef) -> list[str]:
     text = ast.get_docstring(node, clean=False) or ""
     for before, after in TEXTS:
-        text = text.replace(before, after)
+        if before in text:
+            _replaced.add(before)
+            text = text.replace(before, after)
     text = re.sub(r"``with ", "``async with ", text)
     return [f'        """{text}"""'] if text else []

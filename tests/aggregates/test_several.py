@@ -221,10 +221,10 @@ def test_one_aggregate_is_not_saved_to_two_streams(repository):
     account = Account()
     account.open("somebody")
 
-    with pytest.raises(InputError, match="one aggregate, and would both get its events"):
+    with pytest.raises(InputError, match="have the same aggregate, so both would get its events"):
         repository.save_all(dict.fromkeys(names, account))
     account = Account()
-    with pytest.raises(InputError, match="one aggregate"):
+    with pytest.raises(InputError, match="the same aggregate"):
         repository.transact_all(names, lambda *_: None, lambda: account)
 
     assert [repository.load(name).stored_version for name in names] == [0, 0]

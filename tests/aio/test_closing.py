@@ -331,7 +331,7 @@ def test_a_handler_that_takes_too_long_is_waited_for_no_longer(memory, caplog, m
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(use())
-    assert "closed while 1 calls were under way" in caplog.text
+    assert "after the asynchronous backend was closed: 1." in caplog.text
 
 
 def test_a_handler_may_close_its_backend(memory):

@@ -270,8 +270,8 @@ def view(backend):
 @pytest.mark.parametrize(
     ("handlers", "message"),
     [
-        (lambda _: [], "fan_out needs a handler or more"),
-        (lambda b: [view(b), view(b)], "two read models with the name 'view'"),
+        (lambda _: [], "fan_out needs at least one handler"),
+        (lambda b: [view(b), view(b)], "two read models named 'view'"),
         (
             lambda b: [view(b), ledger(b)],
             "'view' follows the events table, and 'ledger' the log table",

@@ -159,7 +159,7 @@ def test_a_sequencer_writes_no_value_of_what_it_cannot_read_or_store(backend, se
     sequence_events(backend)(records, Spent(60_000))
     sequence_events(backend)({"dynamo_es": "upkeep"}, Spent(60_000))
     found = lines()
-    assert "set aside" in found
+    assert "log set-aside" in found
     assert CLEAR not in found
     assert SECRET not in found
     assert '"Failures": 1' in found, "an error that is raised counts as well"

@@ -108,5 +108,5 @@ def test_an_attribute_without_an_end_is_refused(depth):
         nested.append(nested)
     for _ in range(depth):
         nested = [nested]
-    with pytest.raises(DecisionDefinitionError, match=r"Holder\.value holds itself or is nested"):
+    with pytest.raises(DecisionDefinitionError, match=r"Holder\.value contains itself or"):
         fingerprint(holding(nested), QUERY)

@@ -243,7 +243,7 @@ def test_a_stream_created_again_does_not_go_on_in_the_same_file(store):
     store.storage.delete_stream(StreamId(name="a"))
     fill(store, "", StreamId(name="a"), 3)
 
-    with pytest.raises(ExportError, match="the stream was deleted meanwhile"):
+    with pytest.raises(ExportError, match="the stream was deleted in the meantime"):
         lines_of(store, written)
 
 
@@ -254,7 +254,7 @@ def test_nor_does_one_without_versions_though_it_has_as_many_events():
     store.storage.delete_stream(stream_id)
     store.storage.insert_events(stream_id, NO_VERSIONING, [an_event(stream_id, 1)])
 
-    with pytest.raises(ExportError, match="the stream was deleted meanwhile"):
+    with pytest.raises(ExportError, match="the stream was deleted in the meantime"):
         lines_of(store, written)
 
 
@@ -273,7 +273,7 @@ def test_another_store_is_not_exported_into_the_same_file(store):
     fill(other, "", StreamId(name="other"), 30)
 
     for another in (other, shorter):
-        with pytest.raises(ExportError, match="the file is of another store"):
+        with pytest.raises(ExportError, match="the file belongs to another store"):
             lines_of(another, written)
 
 

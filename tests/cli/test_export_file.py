@@ -80,7 +80,7 @@ def test_an_export_again_adds_what_is_new(store, tmp_path, name):
 def test_a_file_that_holds_something_else_is_left_alone(store, tmp_path, content):
     path = tmp_path / ("copy.gz" if content.startswith(b"\x1f") else "copy")
     path.write_bytes(content)
-    with pytest.raises(ExportError, match="holds a line that this export would not write"):
+    with pytest.raises(ExportError, match="has a line that this export would not write"):
         export(store, path)
     assert path.read_bytes() == content
 
@@ -89,7 +89,7 @@ def test_a_file_that_was_begun_with_other_options_is_left_alone(store, tmp_path)
     path = tmp_path / "copy"
     export(store, path)
     before = path.read_bytes()
-    with pytest.raises(ExportError, match="give the options that the file was begun with"):
+    with pytest.raises(ExportError, match="give the same options as for the first export into it"):
         export(store, path, category="order")
     assert path.read_bytes() == before
 
@@ -107,7 +107,7 @@ def test_two_exports_never_write_to_one_file(store, tmp_path, name):
     path = tmp_path / name
     with (
         open_target(path, Wanted()) as (_, write),
-        pytest.raises(ExportError, match="Another export writes to"),
+        pytest.raises(ExportError, match="Another export is writing to"),
     ):
         write(b"")
         export(store, path)
@@ -181,7 +181,10 @@ def test_encrypted_fields_end_the_export_and_the_message_says_what_to_do(run, im
     ended = run("export", tmp_path / "copy")
 
     assert ended.status == 1
-    assert "of the stream acme/secret has encrypted fields. An export holds no keys" in ended.err
+    assert (
+        "of the stream acme/secret has encrypted fields. An export does not contain keys"
+        in ended.err
+    )
     assert run("export", tmp_path / "copy", "--encrypted").status == 0
     assert run("import", tmp_path / "copy").status == 1
     assert run("import", tmp_path / "copy", "--encrypted").status == 0

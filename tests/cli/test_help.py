@@ -70,6 +70,9 @@ def test_a_command_has_help_with_an_example_that_it_takes(run, path, tmp_path, m
     assert ("--endpoint-url" in ended.out) or path in WITHOUT_STORE
     assert ("--region" in ended.out) or path in WITHOUT_STORE
     assert [word for word in WORDS if re.search(rf"\b{word}\b", ended.out)] == []
+    assert [
+        line for line in ended.out.splitlines() if "<bool>" in line and "--help" not in line
+    ] == []
 
 
 def _parses(words: list[str]) -> None:

@@ -55,7 +55,7 @@ def test_init_prints_exports_for_a_shell(run, empty):
         endpoint_url=LOCAL,
         region="us-east-1",
     )
-    assert ended.err == "If the tables are not there yet: dynamo-es create-tables\n"
+    assert ended.err == "If the tables do not exist yet: dynamo-es create-tables\n"
 
 
 def test_init_on_aws_names_what_is_given_only(run, empty):

@@ -48,10 +48,10 @@ def test_lists_are_tables_on_a_terminal(run, stored, monkeypatch):
     ("command", "words"),
     [
         (["checkpoints"], "No consumer has a checkpoint yet."),
-        (["outbox", "list"], "No event failed to be published."),
+        (["outbox", "list"], "All events that were tried are published."),
         (
             ["streams"],
-            "The log is empty. Events are listed once a sequencer ran: dynamo-es sequence",
+            "The log is empty. Events are listed after a sequencer has run: dynamo-es sequence",
         ),
         (
             ["streams", "--category", "x"],

@@ -222,7 +222,10 @@ BAD = {
     "a false null": (lambda own, _: [item(own, {"NULL": False})], "of the kind NULL"),
     "a truth of 1": (lambda own, _: [item(own, {"BOOL": 1})], "of the kind BOOL"),
     "an empty set": (lambda own, _: [item(own, {"SS": []})], "or is empty"),
-    "a set with an entry twice": (lambda own, _: [item(own, {"SS": ["a", "a"]})], "entry twice"),
+    "a set with a repeated entry": (
+        lambda own, _: [item(own, {"SS": ["a", "a"]})],
+        "repeated entry",
+    ),
     "a wrong value in a list": (
         lambda own, _: [item(own, {"L": [{"S": "a"}, 7]})],
         r"Item\['v'\]\[1\] that is not an attribute value",
@@ -243,10 +246,10 @@ BAD = {
         "ExpressionAttributeValues",
     ),
     "no table": (lambda *_: [{"Put": {"Item": {}}}], "names no table"),
-    "our events": (lambda _, config: [put(config.events_table, "a", 1)], "of the store itself"),
+    "our events": (lambda _, config: [put(config.events_table, "a", 1)], "of the store"),
     "our log, by its ARN": (
         lambda _, config: [put(f"arn:aws:dynamodb:x:1:table/{config.log_table}", "a", 1)],
-        "of the store itself",
+        "of the store",
     ),
 }
 

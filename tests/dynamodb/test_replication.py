@@ -117,7 +117,7 @@ def test_consumers_of_a_replica_keep_their_positions_there():
 
 @pytest.mark.parametrize(
     ("setting", "value", "why"),
-    [("sequencing", "inline", "that writes gives"), ("tag_index", True, "would miss events")],
+    [("sequencing", "inline", "that writes assigns"), ("tag_index", True, "would miss events")],
 )
 def test_a_replica_has_neither_a_sequencer_nor_a_tag_index(setting, value, why):
     with pytest.raises(ConfigurationError, match=f"DynamoConfig.{setting} must be .*{why}"):

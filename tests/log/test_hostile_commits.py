@@ -365,4 +365,4 @@ def test_an_entry_of_an_outbox_that_cannot_be_read_stops_no_other(store, caplog)
     published = []
     assert backend.outbox.run_once(published.append).handled == 1
     assert backend.outbox.entries() == []
-    assert "Skipped an entry of an outbox that cannot be read" in caplog.text
+    assert "Skipped an outbox entry that cannot be read" in caplog.text

@@ -54,7 +54,7 @@ def test_each_page_is_asked_for_when_the_one_before_is_used_up(log, scans, caplo
     assert scans.after == [None]
     assert list(tenants) == [""]
     assert scans.after == [None, {"at": {}}, {"at": {"N": "2"}}]
-    assert "other#streams are left out" in caplog.text
+    assert "Left out the markers with the key log in table other#streams" in caplog.text
 
 
 def test_categories_are_those_of_the_tenant(log):

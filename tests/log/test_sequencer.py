@@ -309,7 +309,7 @@ def test_after_a_throttling_that_lasts_another_call_goes_on_there():
 def test_a_stream_whose_marker_cannot_be_read_is_set_aside_and_others_go_on(version):
     memory = remembering(marked_below=8, alone=True, clock=lambda: 0.0)
     damaged = {**A1.marker.key, **version}
-    reason = "the log's marker of its stream has no version that can be read."
+    reason = "the log's marker of its stream has no readable version."
     entry = SetAside.of(StoredItemError(A1.stream_key, 1, reason), 0.0)
     page = a_page(8, B1)
     assert play(

@@ -161,7 +161,7 @@ def test_a_shard_that_is_gone_before_its_end_is_reported_once(shards, clock, pol
     assert poller.poll().trimmed == 1
     clock.now += 60
     assert poller.poll().trimmed == 0
-    assert caplog.text.count("Records of shard a were gone") == 1
+    assert caplog.text.count("Records of shard a expired") == 1
 
 
 def test_a_shard_that_was_read_to_its_end_may_go(store, shards, clock, poller, caplog):

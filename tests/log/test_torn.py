@@ -173,7 +173,7 @@ def test_a_log_that_grew_meanwhile_is_refused(torn, one):
     store.append(StreamId(category="order"), 1)
     store.sequence(*store.commits)
     before = store.pages
-    with pytest.raises(ServiceError, match="changed meanwhile"):
+    with pytest.raises(ServiceError, match="changed in the meantime"):
         truncate(store.config, lambda: store.client, plan)
     assert store.pages == before
 

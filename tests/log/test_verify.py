@@ -182,7 +182,7 @@ def test_a_pointer_with_another_count_is_a_fault(spoiled, stream):
 
 def test_a_last_page_of_nothing_is_a_fault(spoiled):
     put_page(spoiled, 4)
-    assert "it points to no commit. Run `dynamo-es log repair`" in the_fault(spoiled)
+    assert "it has no pointers. Run `dynamo-es log repair`" in the_fault(spoiled)
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
@@ -238,7 +238,7 @@ def test_a_commit_inside_another_one_is_a_fault(emulator, stream):
     emulator.client.put_item(TableName="events", Item=outer)
     emulator.sequence(*hints_of([outer]))
     emulator.client.put_item(TableName="events", Item=inner)
-    assert "another commit has those versions" in the_fault(emulator)
+    assert "Another commit has those versions" in the_fault(emulator)
 
 
 @pytest.mark.parametrize(

@@ -319,7 +319,7 @@ def test_memory_has_no_tables_and_says_so():
 
 def test_only_a_function_returns_writes(backend):
     projector = backend.projector("cursors", print)
-    with pytest.raises(InvalidSubscriptionError, match="A projector keeps cursors of its own"):
+    with pytest.raises(InvalidSubscriptionError, match="A projector has cursors of its own"):
         backend.projection("balances", projector, writes=True)
     with pytest.raises(InvalidSubscriptionError, match="writes must be True or False, not 1"):
         backend.projection("balances", add_to_balance, writes=1)
@@ -355,5 +355,5 @@ def test_the_stores_own_tables_are_refused(team, engine, account):
     deposit(team.backend, account, 1)
     own = engine.config_with().log_table
 
-    with pytest.raises(InvalidEnlistedWriteError, match="a table of the store itself"):
+    with pytest.raises(InvalidEnlistedWriteError, match="a table of the store"):
         team.projection(lambda _: Writes().delete(own, {"log_key": "x"})).run_once()

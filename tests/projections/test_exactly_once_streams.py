@@ -438,7 +438,7 @@ def test_after_a_transaction_without_a_reply_the_next_call_goes_on_after_it(
 def test_a_release_that_moves_the_cursor_after_an_unknown_outcome_applies_twice(
     process, engine, stream, account, monkeypatch
 ):
-    monkeypatch.setattr(FollowingWithWrites, "_moved", property(lambda self: self.done))
+    monkeypatch.setattr(FollowingWithWrites, "_target", property(lambda self: self.done))
     without_a_reply(process, stream)
     assert process.version(stream) == 0, "it was set back"
 

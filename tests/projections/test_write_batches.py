@@ -154,15 +154,21 @@ def test_numbers_of_38_digits_are_neither_rounded_nor_mixed_up():
     ("wrong", "says"),
     [
         (lambda: Writes().put("", KEY, {}), "table must be the name of a table"),
-        (lambda: Writes().put("b", {}, {}), "key must be a dict of one attribute or more"),
-        (lambda: Writes().update("b", KEY, {}), "values must be a dict of one attribute or more"),
+        (lambda: Writes().put("b", {}, {}), "key must be a dict with at least one attribute"),
+        (
+            lambda: Writes().update("b", KEY, {}),
+            "values must be a dict with at least one attribute",
+        ),
         (lambda: Writes().put("b", KEY, {"x": 1.5}), "A float must be a Decimal"),
         (lambda: Writes().put("b", KEY, {"id": "b"}), "'id' is in the key and in the values"),
         (lambda: Writes().add("b", KEY, {"x": True}), "add takes an int or a Decimal"),
         (lambda: Writes().add("b", KEY, {"x": cast("Any", "1")}), "add takes an int or a Decimal"),
-        (lambda: batch().add(1, Writes().delete("log", KEY)), "a table of the store itself"),
+        (lambda: batch().add(1, Writes().delete("log", KEY)), "a table of the store"),
         (lambda: batch().add(1, "text"), "must be a list of writes"),
-        (lambda: batch().add(1, [{"Update": UPDATE}] * 2), "Two writes of one event go to one"),
+        (
+            lambda: batch().add(1, [{"Update": UPDATE}] * 2),
+            "Two writes of one event go to the same",
+        ),
         (
             lambda: batch().add(1, Writes().put("b", KEY, {"x": "a"}).add("b", KEY, {"x": 1})),
             "cannot add to 'x'",

@@ -56,7 +56,7 @@ def test_a_tenants_log_is_shown(pages):
 def test_consumers_are_listed_with_the_lag_in_their_logs(pages):
     page = pages.get("/consumers").text
 
-    assert "each position is one in its log" in page
+    assert "each position is one in that log" in page
     assert page.count("balances") >= 2
     for path in ("projection?name=balances", "outbox?name=outbox"):
         assert pages.get(f"/consumers/{path}&tenant=acme").status_code == 200

@@ -326,6 +326,6 @@ def test_a_verification_finds_faults_in_each_log(backend):
 
     report = verify(backend.config, lambda: backend.client)
 
-    assert any("umbrella#log has markers and is not in the registry" in f for f in report.faults)
+    assert any("umbrella#log has markers but is not in the registry" in f for f in report.faults)
     assert any("acme#streams" in fault for fault in report.faults)
     assert not any("##" in fault for fault in report.faults), "the default tenant's log is sound"

@@ -170,7 +170,7 @@ def test_a_batch_is_given_up_after_the_last_retry_and_the_shard_goes_on():
 
 
 def test_without_a_destination_a_batch_that_is_given_up_fails_the_test():
-    with pytest.raises(AssertionError, match="gives up 10 records after 1 calls") as failure:
+    with pytest.raises(AssertionError, match="discards 10 records after 1 calls") as failure:
         EventSourceMapping(Function(ERROR), maximum_retry_attempts=0).deliver(RECORDS)
     assert failure.value.__cause__ is ERROR
 

@@ -158,5 +158,5 @@ def test_a_backend_that_sends_no_requests_is_refused(memory_backend):
 
 
 def test_it_has_to_be_entered(dynamo_backend):
-    with pytest.raises(InputError, match="with block"):
+    with pytest.raises(InputError, match="with statement"):
         _ = faulty(dynamo_backend, lost_replies=0.1).injected

@@ -215,7 +215,7 @@ def test_each_step_but_raises_raises_the_error():
 
 
 def test_an_error_that_does_not_come_fails_and_shows_the_events():
-    with pytest.raises(AssertionError, match=r"raised no ValueError[^$]*Withdrawn\(amount=5\)"):
+    with pytest.raises(AssertionError, match=r"did not raise ValueError[^$]*Withdrawn\(amount=5\)"):
         given(Account, OPENED, FIVE).when(withdraw(5)).raises(ValueError)
 
 

@@ -103,9 +103,9 @@ def test_without_a_later_match_there_is_no_conflict(memory):
 def test_a_version_that_the_boundary_has_not_reached_says_why_and_what_to_do(memory):
     fill(memory)
     page = look(memory, "course:c1", after=9)
-    assert "has version 5, and not yet 9." in page
+    assert "is at version 5 and has not reached 9." in page
     assert "Either it was deleted since you read it, or the number does not come from a" in page
-    assert "read the boundary again" in page
+    assert "Read the boundary again" in page
 
 
 def test_the_tag_of_a_command_is_a_link_and_the_query_of_a_conflict_is_shown(memory):

@@ -230,7 +230,7 @@ def test_loopback_needs_no_warning(host, capsys):
 )
 def test_other_addresses_get_a_warning(host, added, capsys):
     assert command._hosts(host, ("proxy.example",))[-2:] == ["proxy.example", added]
-    assert "can be reached from other machines" in capsys.readouterr().err
+    assert "other machines can reach" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

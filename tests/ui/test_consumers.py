@@ -100,7 +100,7 @@ def test_a_projection_shows_the_worker_and_its_last_beat(filled):
     checkpoints = filled.checkpoints
     checkpoints.move("balances", 1)
     client = browse(filled)
-    assert "none runs it now" in client.get("/consumers/projection?name=balances").text
+    assert "none at present" in client.get("/consumers/projection?name=balances").text
     seen = checkpoints.look("balances")
     checkpoints.take("balances", "<host>:7-abcdefgh", seen, 90_000, 60_000)
 

@@ -39,4 +39,4 @@ def test_no_correlation_id_is_not_the_word_none(memory):
     page = browse(memory).get(
         address("/conversation", category="c", name="one", of="None", version=1)
     )
-    assert "No event of this conversation" in page.text
+    assert "has no event of this conversation" in page.text

@@ -52,7 +52,7 @@ def test_a_missing_event_is_not_found(backend):
     append(backend, raw(ONE, 1))
     missing = browse(backend).get(event_address("", ONE, 2))
     assert missing.status_code == 404
-    assert "has no event 2" in missing.text
+    assert "has no event at version 2" in missing.text
 
 
 def test_an_event_whose_data_is_html_stays_text(backend):

@@ -66,7 +66,7 @@ def test_a_beginning_of_a_name_is_kept_as_long_as_it_is_not_edited(client):
         address("/streams", tenant=TENANT, category=CATEGORY, prefix="na\0me\r\n\tof")
     )
     assert str(STREAM) in client.get(sent(page, "/streams")).text
-    assert "No stream of this category" in client.get(sent(page, "/streams", prefix="no")).text
+    assert "No stream in this category" in client.get(sent(page, "/streams", prefix="no")).text
 
 
 def test_a_beginning_of_a_tenant_is_kept(client):

@@ -78,7 +78,7 @@ def test_a_page_of_another_site_loads_nothing(memory, site, mode, kind):
     sent = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": kind}
     refused = browse(memory).get("/consumers", headers=sent)
     assert refused.status_code == 403
-    assert "another site" in refused.text
+    assert "Another site" in refused.text
     assert refused.headers["cache-control"] == "no-store"
 
 

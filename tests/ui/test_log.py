@@ -64,7 +64,7 @@ def test_the_first_look_is_at_the_newest_events(backend):
 
 def test_an_empty_log_says_what_to_do(memory):
     page = browse(memory).get("/log").text
-    assert "Nothing has a position yet." in page
+    assert "No event has a position yet." in page
     assert "dynamo-es sequence" in page
 
 
@@ -82,11 +82,11 @@ def test_a_jump_to_a_time_finds_the_first_event_of_that_time(backend):
     client = browse(backend)
 
     page = client.get("/log?time=2026-03-01T12:40").text
-    assert "The first event of 2026-03-01 12:40:00 UTC or later is at position 40." in page
+    assert "The first event from 2026-03-01 12:40:00 UTC or later is at position 40." in page
     assert positions(page) == list(range(40, 65))
     assert positions(client.get("/log?time=2026-03-01T13:40%2B01:00").text)[0] == 40
     assert positions(client.get("/log?time=1999-01-01").text)[0] == 1
-    assert "No event is of 2027-01-01" in client.get("/log?time=2027-01-01").text
+    assert "No event is from 2027-01-01" in client.get("/log?time=2027-01-01").text
 
 
 def test_a_time_is_found_by_halves(dynamo):

@@ -57,7 +57,7 @@ def test_streams_and_events_can_be_looked_at(client):
 def test_a_conversation_is_looked_for_in_the_stream_alone(client):
     page = client.get(stream_address(TENANT, ONE, "/conversation", of="x", version=2))
     assert page.status_code == 200
-    assert "only the event&#39;s own stream was looked at" in page.text.replace("'", "&#39;")
+    assert "only the event&#39;s own stream was searched" in page.text.replace("'", "&#39;")
     assert "Deposited" in page.text
 
 

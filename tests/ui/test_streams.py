@@ -115,7 +115,7 @@ def test_streams_are_found_by_how_their_name_or_id_begins(backend):
     assert "order-1" in by_id
     assert "order-2" not in by_id
     assert "exactly this name" in client.get("/streams?category=c&prefix=order-1").text
-    assert "No stream of this category begins" in client.get("/streams?category=c&prefix=z").text
+    assert "No stream in this category begins" in client.get("/streams?category=c&prefix=z").text
 
 
 def test_a_stream_shows_its_events_from_the_newest_down(backend):
@@ -156,7 +156,7 @@ def test_a_stream_without_versions_says_so(backend):
     events = [raw(ONE, 1, "A"), raw(ONE, 2, "B")]
     backend.storage.insert_events(ONE, NO_VERSIONING, events)
     client = browse(backend)
-    assert "without versions" in client.get(stream_address("", ONE)).text
+    assert "versionless" in client.get(stream_address("", ONE)).text
     assert "<h1>B</h1>" in client.get(event_address("", ONE, 2)).text
 
 

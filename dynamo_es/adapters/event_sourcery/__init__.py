@@ -5,8 +5,8 @@
     backend = DynamoDBBackend().configure(boto3.client("dynamodb"), DynamoDBConfig(...))
     backend.create_tables()
 
-Needs the extra ``event-sourcery``. In this package "their" means python-event-sourcery's, and "our"
-this library's.
+Needs the extra ``event-sourcery``. In this package, "their" means python-event-sourcery's, and
+"our" means this library's.
 """
 
 from dynamo_es.exceptions import MissingExtraError

@@ -1,4 +1,4 @@
-"""The backend for python-event-sourcery: registers this library's strategies in its container."""
+"""`DynamoDBBackend`: a backend of python-event-sourcery that uses this library's strategies."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class DynamoDBBackend(TransactionalBackend):
     """An event store on DynamoDB for applications of python-event-sourcery.
 
-    ``backend[DynamoBackend]`` is the underlying store. A transaction never spans several appends:
-    in-transaction listeners run after the events are stored.
+    ``backend[DynamoBackend]`` is the underlying store. A transaction never spans several appends,
+    so in-transaction listeners run after the events are stored.
     """
 
     UNCONFIGURED_MESSAGE = "Configure backend with `.configure(client, config)`"
@@ -53,7 +53,7 @@ class DynamoDBBackend(TransactionalBackend):
         """Set the client and the tables, and return this backend. Call it before any use.
 
         Args:
-            client: a boto3 client for DynamoDB; its time-outs and retries are yours to set.
+            client: a boto3 client for DynamoDB; set its time-outs and retries yourself.
             config: names of the tables, and options.
         """
         self[DynamoDBConfig] = config
@@ -69,11 +69,11 @@ class DynamoDBBackend(TransactionalBackend):
         self[DynamoBackend].create_tables()
 
     def with_outbox(self, filterer: OutboxFiltererStrategy = no_filter) -> Self:
-        """Publish events that are appended from now on, and return this backend.
+        """Choose the events that the outbox publishes from now on, and return this backend.
 
         Args:
-            filterer: chooses the events; called with each event before it is stored. A second
-                call replaces the filter; events chosen before stay chosen.
+            filterer: chooses the events; called with each event before it is stored. A second call
+                replaces the filter. Events that were chosen before stay chosen.
         """
         self[OutboxFiltererStrategy] = filterer  # type: ignore[type-abstract]
         self[OutboxStorageStrategy] = lambda c: DynamoDBOutboxStorageStrategy(
@@ -83,5 +83,5 @@ class DynamoDBBackend(TransactionalBackend):
 
 
 def _read_by(backend: DynamoBackend, tenant_id: TenantId) -> DynamoBackend:
-    """Return the backend that subscriptions read: with a log of each tenant, the tenant's."""
+    """Return the backend for subscriptions: the tenant's if each tenant has its own log."""
     return backend.in_tenant(tenant_id) if backend.log.per_tenant else backend

@@ -18,11 +18,12 @@ class DynamoDBConfig(BaseModel):
         keys_table: name of the table of encryption keys.
         outbox_attempts: most tries to publish an event.
         sequencing: ``"inline"``: the process that appends events gives them their positions, and
-            listeners get these. ``"stream"``: a sequencer on the events table's stream gives the
-            positions; an append is one request, and listeners get position 0.
-        log_scope: ``"table"``: one log holds the events of all tenants; subscriptions read all of
-            it. ``"tenant"``: each tenant has a log with positions of its own; subscriptions read
-            that of the backend's tenant.
+            listeners get these positions. ``"stream"``: a sequencer on the table stream of the
+            events table gives positions. An append is then one request, and listeners get position
+            0.
+        log_scope: ``"table"``: one log has the events of all tenants, and subscriptions read the
+            whole log. ``"tenant"``: each tenant has its own log and positions, and subscriptions
+            read the log of the backend's tenant.
         kms_key_id: AWS KMS key that wraps the keys of a `DynamoDBKeyStorage`; None: only the
             table's own encryption protects them.
     """

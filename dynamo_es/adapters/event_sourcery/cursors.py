@@ -1,4 +1,4 @@
-"""Cursors of their `Projector`: how far a read model is in a stream."""
+"""Cursors of their `Projector`: the version that a read model has reached in each stream."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class DynamoDBCursorsDao(CursorsDao):
-    """Cursors in the table of the log, one item for each read model and stream.
+    """Cursors in the log table, one item for each read model and stream.
 
-    They are cursors of `dynamo_es.Projector`, of generation 0 and without leases: that projector
-    can continue from them. A cursor moves before the read model is called, in a write of its own.
+    They are cursors of `dynamo_es.Projector` with generation 0 and without leases, so that
+    projector can continue from them. A cursor moves before the read model is called, in a separate
+    write.
 
     Args:
         client: a boto3 client for DynamoDB.
@@ -52,12 +53,12 @@ class DynamoDBCursorsDao(CursorsDao):
         return type(self)(self._client, self._config, tenant_id)
 
     def increment(self, name: str, stream_id: StreamId, version: int) -> None:
-        """Move a cursor to a version from the one before; create it at 1. Cost: 1 request.
+        """Move a cursor to the next version; version 1 creates the cursor. Cost: 1 request.
 
         Raises:
-            StreamNotTracked: no cursor, and the version is not 1.
-            BehindStream: a cursor more than one version lower.
-            AheadOfStream: a cursor at this version or a higher one.
+            StreamNotTracked: there is no cursor, and the version is not 1.
+            BehindStream: the cursor is more than one version lower.
+            AheadOfStream: the cursor is at this version or a higher one.
         """
         followed = self._followed(name, stream_id)
         if version == 1:
@@ -69,14 +70,14 @@ class DynamoDBCursorsDao(CursorsDao):
         """Create a cursor. Cost: 1 request.
 
         Raises:
-            BehindStream: a cursor at a lower version.
-            AheadOfStream: a cursor at this version or a higher one.
+            BehindStream: there is a cursor at a lower version.
+            AheadOfStream: there is a cursor at this version or a higher one.
         """
         followed = self._followed(name, stream_id)
         self._run("put_cursor", followed, self._put(followed, version))
 
     def move_to(self, name: str, stream_id: StreamId, version: int) -> None:
-        """Move a cursor to any version; do nothing without one. Cost: 1 request."""
+        """Move a cursor to any version; do nothing if there is no cursor. Cost: 1 request."""
         followed = self._followed(name, stream_id)
         self._run("move_cursor", followed, self._move(followed, version, None))
 
@@ -134,6 +135,7 @@ class DynamoDBCursorsDao(CursorsDao):
         current = int(item["version"]["N"])
         if current < version:
             raise self.BehindStream(current_version=current)
-        # Maybe our attempt whose reply was lost: better an event twice than never.
+        # An attempt of ours, whose reply was lost, may have moved it. An event twice is better than
+        # none.
         if current > version or not refused.maybe_landed:
             raise self.AheadOfStream(current_version=current)

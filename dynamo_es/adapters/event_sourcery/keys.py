@@ -1,4 +1,4 @@
-"""Their key storage, in our table: keys that encrypt personal data in events."""
+"""Their key storage, in our keys table, for keys that encrypt personal data in events."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _ROUNDS: Final = 5
 class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
     """Keys of one tenant's subjects, of any length. Reads are consistent.
 
-    The item of a deleted key keeps its number, so that no late request restores the key. A subject
-    that is not text, such as a UUID, has the key of its text. A deleted key stays in the table's
-    point-in-time recovery for the days that ``infra/event-store.yaml`` sets.
+    The item of a deleted key stays with its number, so that no late request restores the key. A
+    subject that is not text, such as a UUID, has the same key as its text. A deleted key stays in
+    the table's point-in-time recovery for the days that ``infra/event-store.yaml`` sets.
 
     Args:
         client: a boto3 client for DynamoDB.
-        config: name of the table; ``kms_key_id`` to wrap the keys.
+        config: has the name of the table, and ``kms_key_id`` if keys are wrapped.
         tenant_id: tenant of the subjects.
         wrapping: wraps and unwraps keys; None: AWS KMS, if it is configured.
         clock: returns seconds since the epoch.
@@ -71,7 +71,7 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
     def get(self, subject_id: str) -> bytes | None:
         """Return a subject's key; None if it has none. Cost: 1 request, 1 read unit."""
         subject = str(subject_id)
-        if not subject:  # the library asks so for a field whose subject is unknown
+        if not subject:  # their library passes this for a field whose subject is unknown
             return None
         check_subject(subject)
         steps = find_key(self._config.keys_table, self._tenant, subject)
@@ -83,10 +83,10 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         )
 
     def store(self, subject_id: str, key: bytes) -> None:
-        """Store a subject's key, replacing an existing one. Cost: 2 requests.
+        """Store a subject's key, and replace an existing one. Cost: 2 requests.
 
         Raises:
-            InvalidSubjectError: a subject that is not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
         """
         subject = str(subject_id)
         check_subject(subject)
@@ -103,28 +103,29 @@ class DynamoDBKeyStorage(EncryptionKeyStorageStrategy):
         self._gateway.run("store_key", self._tenant_id, None, steps)
 
     def delete(self, subject_id: str) -> None:
-        """Delete a subject's key; do nothing without one. Cost: 2 requests."""
+        """Delete a subject's key; do nothing if it has none. Cost: 2 requests."""
         subject = str(subject_id)
         check_subject(subject)
         steps = drop_key(self._config.keys_table, self._tenant, subject)
         self._gateway.run("delete_key", self._tenant_id, None, steps)
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant's keys."""
+        """Return a storage for the keys of that tenant."""
         return type(self)(
             self._client, self._config, tenant_id, wrapping=self._wrapping, clock=self._clock
         )
 
 
 def _replace(table: str, tenant: str, subject: str, item: Item) -> Steps[None]:
-    """Replace the item that is there now, but none that another writer puts there meanwhile."""
+    """Replace the present item, but not one that another writer stores in the meantime."""
     for _ in range(_ROUNDS):
         response = yield get_key(table, tenant, subject)
         try:
             yield replace_key(table, item, response.get("Item"))
         except ConditionRefused as refused:
             if refused.maybe_landed:
-                # An attempt whose reply was lost stored it, and it was deleted or replaced since.
+                # An attempt whose reply was lost stored the key, and it was deleted or replaced
+                # since.
                 return
         else:
             return

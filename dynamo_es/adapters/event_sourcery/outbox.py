@@ -1,4 +1,4 @@
-"""Their `OutboxStorageStrategy`, on our outbox."""
+"""Their `OutboxStorageStrategy`, on top of our outbox."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBOutboxStorageStrategy(OutboxStorageStrategy):
-    """The outbox of all tenants. One worker at a time holds its lease; others get no entries.
+    """The outbox of all tenants. One worker at a time holds the lease; others get no entries.
 
     Attributes:
-        outbox: ours.
+        outbox: our outbox.
         attempts: most tries of an event; then the outbox keeps the event, but does not try it
             again.
     """
@@ -33,14 +33,14 @@ class DynamoDBOutboxStorageStrategy(OutboxStorageStrategy):
     attempts: int
 
     def outbox_entries(self, limit: int) -> Iterator[AbstractContextManager[RecordedRaw]]:
-        """Yield the entries to publish, those that failed before first.
+        """Yield the entries to publish, beginning with those that failed before.
 
-        An exception inside an entry's context is a failed try: it is logged and not raised. Enter
-        and leave the context of each entry before you ask for the next: otherwise the run ends
+        An exception within an entry's ``with`` block is a failed try: it is logged and not raised.
+        Enter and leave the block of each entry before you ask for the next. Otherwise the run ends
         there, and another run yields the rest.
 
         Args:
-            limit: most entries.
+            limit: most entries to yield.
         """
         if limit < 1:
             return
@@ -63,14 +63,14 @@ class DynamoDBOutboxStorageStrategy(OutboxStorageStrategy):
 
 @dataclass(slots=True)
 class _Entry:
-    """One try to publish.
+    """One try to publish an event.
 
     Attributes:
         record: the event.
-        stop: ends the run, so that another worker need not wait until the lease runs out.
+        stop: ends the run, so that another worker need not wait until the lease ends.
         over: whether the caller has asked for the next entry.
-        tried: whether the caller tried it, with or without success.
-        failure: the exception of a failed try; None: no failure.
+        tried: whether the caller tried to publish the event, with or without success.
+        failure: the exception of a failed try; None: the try did not fail.
     """
 
     record: RecordedRaw

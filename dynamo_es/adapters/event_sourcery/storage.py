@@ -1,4 +1,4 @@
-"""Their `StorageStrategy`, on ours: streams of raw events."""
+"""Their `StorageStrategy`, on top of ours: streams of raw events."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.storage import DynamoStorage
 
 _NO_POSITION: Final = 0
-"""Position that listeners get for an event without one; lower than every position."""
+"""Position that listeners get for an event without a position; lower than every position."""
 
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBStorageStrategy(StorageStrategy):
-    """Streams of one tenant.
+    """The streams of one tenant.
 
     Attributes:
-        storage: ours, of the same tenant.
+        storage: our storage of the same tenant.
         dispatcher: calls the listeners with appended events.
         filterer: chooses events for the outbox; None: no outbox.
     """
@@ -57,7 +57,8 @@ class DynamoDBStorageStrategy(StorageStrategy):
     ) -> list[RawEvent]:
         """Return events from version ``start``, inclusive, to ``stop``, exclusive.
 
-        Without a start, returns the newest snapshot and the events after it; with one, events only.
+        Without a start, it returns the newest snapshot and the events after it. With a start, it
+        returns only events.
         """
         if start is not None:
             start = max(start, 1)
@@ -70,15 +71,17 @@ class DynamoDBStorageStrategy(StorageStrategy):
     ) -> None:
         """Append events, all or none, and call the listeners with them.
 
-        An exception of a listener is raised here; the events are stored all the same.
+        If a listener raises, this call raises the same exception; the events are stored
+        nevertheless.
 
         Raises:
             AnotherStreamWithThisNameButOtherIdExists: the name derives another UUID.
-            ExpectedVersionUsedOnVersionlessStream: a version, on a stream without versions; or
-                events without a version although one is expected.
-            NoExpectedVersionGivenOnVersionedStream: no version, on a stream with versions.
-            ConcurrentStreamWriteError: the stream is not at the version before the first event's,
-                or the events' versions are not consecutive from the expected one on.
+            ExpectedVersionUsedOnVersionlessStream: you gave a version, but the stream has no
+                versions; or events have no version, but you gave an expected version.
+            NoExpectedVersionGivenOnVersionedStream: you gave no version, but the stream has
+                versions.
+            ConcurrentStreamWriteError: the stream is not at the version before that of the first
+                event, or the versions are not consecutive from the expected version on.
         """
         if not events:
             return
@@ -98,13 +101,13 @@ class DynamoDBStorageStrategy(StorageStrategy):
         self.dispatcher.dispatch(*announced.records)
 
     def save_snapshot(self, snapshot: RawEvent) -> None:
-        """Save a snapshot of a stream, unless it has one of a higher version."""
+        """Save a snapshot of a stream, unless the stream has one of a higher version."""
         with their_words():
             stream = stream_to_write(snapshot.stream_id)
             self.storage.save_snapshot(our_event(snapshot, stream))
 
     def delete_stream(self, stream_id: StreamId) -> None:
-        """Delete this tenant's stream with its snapshot; do nothing without one."""
+        """Delete a stream and its snapshot; do nothing if the stream does not exist."""
         self.storage.delete_stream(stream_to_find(stream_id))
 
     @property
@@ -113,10 +116,10 @@ class DynamoDBStorageStrategy(StorageStrategy):
         return self.storage.current_position
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return a storage of that tenant.
+        """Return a storage for the streams of that tenant.
 
         Raises:
-            IllegalTenantId: a tenant that is not text.
+            IllegalTenantId: the tenant id is not text.
         """
         try:
             storage = self.storage.scoped_for_tenant(tenant_id)
@@ -127,15 +130,15 @@ class DynamoDBStorageStrategy(StorageStrategy):
     def _expected(
         self, stream: values.StreamId, versioning: Versioning, events: Sequence[RawEvent]
     ) -> int:
-        """Return the version that the stream must be at; the events' own versions decide."""
+        """Return the version that the stream must have, which the events' own versions decide."""
         versions = [event.version for event in events]
         first = versions[0]
         if first is None or None in versions:
             raise ExpectedVersionUsedOnVersionlessStream(
-                f"Stream {stream}: events without a version, although one is expected. "
+                f"Stream {stream}: events have no version, but an expected version is given. "
                 "Number them, or append them with NO_VERSIONING."
             )
-        # 0 is their default and means nothing: the events may have any versions.
+        # 0 is their default and sets no condition: the events may have any versions.
         expected = versioning.expected_version or first - 1
         if expected < 0 or versions != list(range(expected + 1, expected + 1 + len(versions))):
             found = self.storage.fetch_events(stream, 1, 2)
@@ -150,11 +153,11 @@ class DynamoDBStorageStrategy(StorageStrategy):
 
 @dataclass(slots=True)
 class _Announced:
-    """Listener of one append.
+    """The listener of one append.
 
     Attributes:
-        events: the appended events, as theirs.
-        records: the same events with their positions, after the append.
+        events: the appended events, as objects of their classes.
+        records: after the append, the same events with their positions.
     """
 
     events: Sequence[RawEvent]
@@ -184,7 +187,7 @@ class _Announced:
 def _choose(
     events: Sequence[RawEvent], filterer: OutboxFiltererStrategy | None
 ) -> Callable[[values.RawEvent], bool] | None:
-    """Return a filter of ours that asks theirs about their events."""
+    """Return a filter of ours that calls their filter with their events."""
     if filterer is None:
         return None
     chosen = {event.uuid for event in events if filterer(event)}

@@ -1,4 +1,4 @@
-"""Their `SubscriptionStrategy`, on ours: subscriptions to raw events."""
+"""Their `SubscriptionStrategy`, on top of ours: subscriptions to raw events."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
-    """Subscriptions to the log of all tenants, each after a position.
+    """Subscriptions to the log of all tenants, each beginning after a position.
 
-    A time limit below 100 ms, a batch size below 1 and a negative position are a ``ValueError``. A
-    position that the log has not reached yields nothing until the log has passed it.
+    A time limit below 100 ms, a batch size below 1, or a negative position raises ``ValueError``. A
+    subscription after a position that the log has not reached yields nothing until the log has
+    passed it.
 
     Attributes:
-        subscriptions: ours.
+        subscriptions: our subscriptions.
     """
 
     subscriptions: contracts.SubscriptionStrategy
@@ -44,7 +45,7 @@ class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
     def subscribe_to_category(
         self, start_from: Position, batch_size: int, timelimit: timedelta, category: str
     ) -> Iterator[list[RecordedRaw]]:
-        """Subscribe to the events of a category's streams."""
+        """Subscribe to the events of one category's streams."""
         return _Batches.after(
             start_from,
             lambda begin: self.subscriptions.subscribe_to_category(
@@ -55,8 +56,8 @@ class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
     def subscribe_to_events(
         self, start_from: Position, batch_size: int, timelimit: timedelta, events: list[str]
     ) -> Iterator[list[RecordedRaw]]:
-        """Subscribe to the events of these names; an empty list yields no events."""
-        # Ours refuses an empty list. No event has an empty name.
+        """Subscribe to the events with these names; an empty list yields no events."""
+        # Our strategy refuses an empty list. No event has an empty name, so this selects none.
         chosen = events or [""]
         return _Batches.after(
             start_from,
@@ -68,7 +69,7 @@ class DynamoDBSubscriptionStrategy(SubscriptionStrategy):
 
 @dataclass(frozen=True, slots=True)
 class _Batches(Iterator[list[RecordedRaw]]):
-    """Our batches as theirs; not a generator, so that `next` works after an error."""
+    """Our batches with their events. Not a generator, so that `next` works after an error."""
 
     start_from: Position
     batches: Iterator[list[values.RecordedRaw]]

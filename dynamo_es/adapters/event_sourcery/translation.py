@@ -1,4 +1,4 @@
-"""Their values as ours, and ours as theirs; our errors as theirs."""
+"""Converts values between their classes and ours, and our errors to theirs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ERRORS: Final[dict[type[errors.EventStoreError], type[their_errors.EventStoreEx
 
 @contextmanager
 def their_words() -> Iterator[None]:
-    """Raise their error for ours where they have one; ours stays attached as the cause."""
+    """Raise their error in place of ours, if they have one; ours is attached as the cause."""
     try:
         yield
     except tuple(_ERRORS) as error:
@@ -38,21 +38,21 @@ def their_words() -> Iterator[None]:
 
 
 def stream_to_write(stream_id: event_sourcery.StreamId) -> StreamId:
-    """Return a stream id as ours.
+    """Convert a stream id to ours.
 
     Raises:
-        IncompatibleUuidAndName: a name that derives another UUID here.
+        IncompatibleUuidAndName: the name derives another UUID here.
     """
     return StreamId(stream_id, stream_id.name, category=stream_id.category)
 
 
 def stream_to_find(stream_id: event_sourcery.StreamId) -> StreamId:
-    """Return a stream id as ours, by its UUID alone: the stored stream knows its name."""
+    """Convert a stream id to ours without its name, which the stored stream has."""
     return StreamId(stream_id, category=stream_id.category)
 
 
 def our_event(event: theirs.RawEvent, stream_id: StreamId) -> RawEvent:
-    """Return an event, or a snapshot, as ours."""
+    """Convert an event or a snapshot to ours."""
     return RawEvent(
         uuid=event.uuid,
         stream_id=stream_id,
@@ -65,7 +65,7 @@ def our_event(event: theirs.RawEvent, stream_id: StreamId) -> RawEvent:
 
 
 def their_events(events: Iterable[RawEvent]) -> list[theirs.RawEvent]:
-    """Return events of one stream as theirs."""
+    """Convert events of one stream to theirs."""
     stream_id: event_sourcery.StreamId | None = None
     found = []
     for event in events:
@@ -75,7 +75,7 @@ def their_events(events: Iterable[RawEvent]) -> list[theirs.RawEvent]:
 
 
 def their_record(record: RecordedRaw) -> theirs.RecordedRaw:
-    """Return an event of the log as theirs."""
+    """Convert an event of the log to theirs."""
     return theirs.RecordedRaw(
         entry=_their_event(record.entry, _their_stream(record.entry.stream_id)),
         position=record.position,

@@ -1,10 +1,11 @@
 """The library ``eventsourcing`` on DynamoDB.
 
-Set ``PERSISTENCE_MODULE=dynamo_es.adapters.eventsourcing``; your applications need no change. It is
-for applications of aggregates and for DCB applications, with 9.5 and with the alpha of 10.
+Set ``PERSISTENCE_MODULE=dynamo_es.adapters.eventsourcing``; your applications need no change. It
+supports applications of aggregates and DCB applications, with release 9.5 and with the alpha of 10.
 Settings: ``DYNAMO_ES_EVENTS_TABLE``, ``DYNAMO_ES_LOG_TABLE``, ``DYNAMO_ES_ENDPOINT_URL``,
 ``CREATE_TABLE``, ``DYNAMO_ES_TENANT``, ``DYNAMO_ES_POLL_INTERVAL``, and every other field of
-`DynamoConfig`. Each may have the application's name in front: ``BANKACCOUNTS_DYNAMO_ES_LOG_TABLE``.
+`DynamoConfig`. Each may begin with the name of the application:
+``BANKACCOUNTS_DYNAMO_ES_LOG_TABLE``.
 """
 
 from __future__ import annotations

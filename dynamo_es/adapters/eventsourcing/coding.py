@@ -1,9 +1,9 @@
 """Converts stored events of ``eventsourcing`` to events of this store, and back: pure functions.
 
-A state that is a JSON object in this store's own spelling, such as the library's transcoder writes,
-is stored as that object, and every tool can read it. Any other state (compressed, encrypted, from
-another transcoder) is stored as text or, if it is not text, in base64. You get each state back byte
-for byte.
+A state that is a JSON object in exactly the form that this store writes, such as from the library's
+transcoder, is stored as that object, so that every tool can read it. Any other state (compressed,
+encrypted, from another transcoder) is stored as text or, if it is not text, in base64. You get each
+state back byte for byte.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FIRST_VERSION: Final = 1
 """First version of an originator, unless its events have another."""
 
-# Names that begin with this mark are ours; metadata's own names get a second one.
+# Names that begin with this mark are ours. Names of metadata that begin with it get a second mark.
 _MARK: Final = "$"
 _INITIAL: Final = "$initial"
 _IS_TEXT: Final = "$text_id"
@@ -62,13 +62,13 @@ def raw_events(
 
     Args:
         stream_id: stream of the originator.
-        events: of one originator, with consecutive versions.
-        initial: version of the originator's first event; versions here begin at 1.
-        now: time at which they are stored.
+        events: events of one originator, with consecutive versions.
+        initial: version of the originator's first event, which gets version 1 in this store.
+        now: time at which the events are stored.
     """
     return [
         RawEvent(
-            # Storing an event without an id a second time is a conflict.
+            # A new id: storing the same event again is then a conflict.
             uuid_of(event) or uuid4(),
             stream_id,
             now,
@@ -81,7 +81,7 @@ def raw_events(
 
 
 def stored_event(originator_id: UUID | str, event: RawEvent) -> StoredEvent:
-    """Return a raw event as the stored event that it was made from."""
+    """Return the stored event that a raw event was made from."""
     return make_stored_event(
         originator_id,
         _version(event),
@@ -109,19 +109,19 @@ def initial_of(commit: Commit, stream_id: StreamId) -> int:
 
 
 def initial_in(event: RawEvent) -> int:
-    """Return the version of the originator's first event, which each of its events knows."""
+    """Return the version of the originator's first event, which each of its events carries."""
     return int(event.context.get(_INITIAL, FIRST_VERSION))
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metadata as the context of an event, beside what this module adds."""
+    """Return metadata as the context of an event, without this module's own entries."""
     return {
         _MARK + name if name.startswith(_MARK) else name: value for name, value in metadata.items()
     }
 
 
 def decode_metadata(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata that `encode_metadata` was given."""
+    """Return the metadata that was passed to `encode_metadata`."""
     found: dict[str, Any] = {}
     for name, value in context.items():
         if not name.startswith(_MARK):
@@ -136,7 +136,8 @@ def encode_state(state: bytes) -> dict[str, Any]:
     if state[:1] == b"{":
         try:
             parsed = from_json(state, allow_inf_nan=False)
-            # Not with a repeated key, other spaces, another spelling of a number, or our marks.
+            # Only if encoding it gives the same bytes (no repeated keys, other spaces or other
+            # forms of # numbers), and it has none of our marks.
             if not parsed.keys() & {_TEXT, _BINARY} and to_json(parsed) == state:
                 return dict(parsed)
         except ValueError:
@@ -148,7 +149,7 @@ def encode_state(state: bytes) -> dict[str, Any]:
 
 
 def decode_state(data: dict[str, Any]) -> bytes:
-    """Return the state that `encode_state` was given."""
+    """Return the state that was passed to `encode_state`."""
     if _BINARY in data:
         return b64decode(data[_BINARY])
     if _TEXT in data:
@@ -157,7 +158,7 @@ def decode_state(data: dict[str, Any]) -> bytes:
 
 
 def _uuid_in(text: str) -> UUID | None:
-    """Return the UUID of which this is the text; None: it is another text."""
+    """Return the UUID that a text is the standard form of; None for any other text."""
     try:
         uuid = UUID(text)
     except ValueError:
@@ -177,5 +178,5 @@ def _context(event: StoredEvent, initial: int) -> dict[str, Any]:
 
 def _version(event: RawEvent) -> int:
     if event.version is None:
-        raise ValueError(f"The event {event.uuid} has no version: it was not stored by a recorder.")
+        raise ValueError(f"The event {event.uuid} has no version, so no recorder has stored it.")
     return event.version - 1 + initial_in(event)

@@ -1,4 +1,4 @@
-"""The DCB recorder: tagged events of one stream, and appends under a condition on a query."""
+"""The DCB recorder: tagged events of one stream, and appends with a query as their condition."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class DynamoDCBRecorder(DCBRecorder):
         self._found_nothing = False
 
     def head(self) -> int | None:
-        """Return the position of the last event; None: there is none. Cost: 1 request."""
+        """Return the position of the last event; None if there is none. Cost: 1 request."""
         with translated():
             head = self.storage.head(self._stream_id)
         return None if head is None else StoredVersion(head.length, head.generation)
@@ -71,21 +71,21 @@ class DynamoDCBRecorder(DCBRecorder):
         """Return the events that match a query, in the order of their positions.
 
         Args:
-            query: which events; None, or a query without items: all.
-            after: return events after this position; None: from the first one.
+            query: selects the events; None, or a query without items: all events.
+            after: return events after this position, exclusive; None: from the first event.
             limit: most events; None: all.
 
         Returns:
-            The events. Its head is the position that the answer is complete to: the last event's
-            of all or, with a limit, of the answer. None: there is no such event.
+            The events. ``head`` is the position up to which they are complete: that of the last
+            event of the boundary or, with a limit, of the result. None: there is no such event.
 
         Raises:
             IntegrityError: the boundary has not reached ``after``: it was deleted since, or
                 ``after`` does not come from a read of this boundary.
             OperationalError: AWS refused or did not answer.
 
-        Cost: 1 request for each MB after ``after``, matching or not; with a limit, for each 500
-        commits until enough events match.
+        Cost: 1 request for each MB after ``after``, whether events match or not; with a limit, 1
+        for each 500 commits until enough events match.
         """
         wanted = query_of(query)
         with translated():
@@ -101,24 +101,24 @@ class DynamoDCBRecorder(DCBRecorder):
     ) -> int:
         """Append events, unless an event after ``condition.after`` matches the condition's query.
 
-        Appending events again succeeds if each has a uuid (10), the condition matches one of them,
-        and they are stored together.
+        To append stored events again succeeds if each has a uuid (release 10), the condition
+        matches one of them, and they were stored together.
 
         Args:
             events: one event or more.
-            condition: the condition; None: append them in any case.
+            condition: the condition; None: append without a condition.
 
         Returns:
             The position of the last event.
 
         Raises:
-            IntegrityError: an event matches.
-            ProgrammingError: no events.
-            DataError: events that one item cannot hold.
+            IntegrityError: an event matches the condition.
+            ProgrammingError: there are no events.
+            DataError: the events do not fit into one item.
             OperationalError: AWS refused or did not answer.
 
-        Cost: 1 request if nobody else was faster, and you, in this process, have read up to the
-        last event and give the head as ``after``; else usually 1 read more.
+        Cost: 1 request if no other writer was faster, and this process has read up to the last
+        event and gives that head as ``after``; else usually 1 read more.
         """
         if not events:
             raise ProgrammingError("append needs one event or more.")
@@ -141,7 +141,8 @@ class DynamoDCBRecorder(DCBRecorder):
         append = ConditionalAppend(raw)
         if condition is not None:
             after = condition.after
-            # Nothing was there, so the first put may find nothing there: it needs no read.
+            # The boundary was empty at the last look, so a put at version 1 needs no read before
+            # it.
             if after is None and self._found_nothing:
                 after = 0
             append = ConditionalAppend(raw, query_of(condition.fail_if_events_match), after)
@@ -155,7 +156,7 @@ class DynamoDCBRecorder(DCBRecorder):
         return result
 
     def _stored_at(self, events: Sequence[DCBEvent], conflict: BoundaryConflictError) -> int | None:
-        """Return the position of the last event if all are stored already, one after another."""
+        """Return the position of the last event if all are stored already, in one sequence."""
         uuids = [uuid_of(event) for event in events]
         if None in uuids or not any(kept_uuid(found) in uuids for found in conflict.matching):
             return None
@@ -170,7 +171,7 @@ class DynamoDCBRecorder(DCBRecorder):
     def _first_matching(self, query: Query, after: int | None, limit: int) -> list[RawEvent]:
         if limit < 1:
             return []
-        # It begins with the event at ``after``, which shows that the boundary has reached it.
+        # Begin with the event at ``after``: it shows that the boundary has reached that position.
         events = self.storage.iter_events(self._stream_id, max(int(after or 1), 1))
         matching = (e for e in self._after(events, query, after) if matches_event(query, e))
         return list(islice(matching, limit))
@@ -189,11 +190,11 @@ class DynamoDCBRecorder(DCBRecorder):
 
 
 class DynamoDCBReadResponse(DCBReadResponse):
-    """The events that a query matches; it is an iterator.
+    """An iterator over the events that a query matches.
 
     Args:
         events: the events.
-        head: position that they are complete to.
+        head: position up to which they are complete, inclusive.
     """
 
     def __init__(self, events: Iterable[RawEvent], head: StoredVersion | None) -> None:
@@ -202,7 +203,7 @@ class DynamoDCBReadResponse(DCBReadResponse):
 
     @property
     def head(self) -> StoredVersion | None:
-        """Position that the events are complete to; give it as ``after`` to an append."""
+        """Position up to which the events are complete; give it as ``after`` to an append."""
         return self._head
 
     def __next__(self) -> DCBSequencedEvent:
@@ -215,10 +216,10 @@ class DynamoDCBSubscription(Polling, DCBListenNotifySubscription["DynamoDCBRecor
 
     Args:
         recorder: reads the events.
-        listeners: the recorder's own.
+        listeners: the listeners of the recorder.
         poll_interval: seconds between two reads for other processes' events.
-        query: yields events that it matches; None: all.
-        after: yields events after this position; None: from the first one.
+        query: selects the events to yield; None: all events.
+        after: yield events after this position, exclusive; None: from the first event.
     """
 
     def __init__(
@@ -229,7 +230,7 @@ class DynamoDCBSubscription(Polling, DCBListenNotifySubscription["DynamoDCBRecor
         query: DCBQuery | None = None,
         after: int | None = None,
     ) -> None:
-        # First: the thread that the base class starts uses them.
+        # Set before the base class starts its thread, which uses them.
         self._listeners = listeners
         self._poll_interval = poll_interval
         super().__init__(recorder=recorder, query=query, after=after)

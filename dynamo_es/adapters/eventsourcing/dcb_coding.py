@@ -1,8 +1,8 @@
 """Converts tagged events and queries of ``eventsourcing`` to those of this store, and back.
 
-A tag of the library is any text. One that this store could have written itself, ``course:c1``, is
-stored as it is, so that a `Query` of this store finds it. Any other is stored as the value of a tag
-with a name of its own.
+A tag of the library is any text. A text that is also the stored form of one of this store's tags,
+such as ``course:c1``, is stored unchanged, so that a `Query` of this store finds it. Any other text
+becomes the value of a tag with the name ``tag``.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def raw_tagged_events(
 ) -> list[RawEvent]:
     """Return tagged events as raw events of this store.
 
-    Each has an id of its own, because the library may append an event with the same uuid again. The
-    uuid is kept beside the metadata.
+    Each gets a new id, because the library may append an event with the same uuid again. The
+    event's uuid is kept with the metadata.
     """
     return [
         RawEvent(uuid4(), stream_id, now, event.type, encode_state(event.data), _context(event))
@@ -48,7 +48,7 @@ def raw_tagged_events(
 
 
 def tagged_event(event: RawEvent) -> DCBEvent:
-    """Return a raw event as the tagged event that it was made from."""
+    """Return the tagged event that a raw event was made from."""
     tags = [_decode_tag(text) for text in event.context.get(TAGS_KEY, ())]
     return make_dcb_event(
         event.name,
@@ -60,13 +60,13 @@ def tagged_event(event: RawEvent) -> DCBEvent:
 
 
 def kept_uuid(event: RawEvent) -> UUID | None:
-    """Return the uuid that the library gave an event; None: it gave none."""
+    """Return the uuid that the library gave an event; None if it gave none."""
     text = event.context.get(_UUID)
     return None if text is None else UUID(text)
 
 
 def query_of(query: DCBQuery | None) -> Query:
-    """Return a query of the library as a query of this store; without items, it is everything."""
+    """Convert a query of the library to one of this store; without items: every event."""
     if query is None or not query.items:
         return Query.everything()
     return Query.of_items(
@@ -76,15 +76,17 @@ def query_of(query: DCBQuery | None) -> Query:
 
 
 def encode_tag(text: str) -> Tag:
-    """Return a tag of the library, which is any text, as a tag of this store; no two share one.
+    """Convert a tag of the library, which is any text, to a tag of this store.
+
+    Different texts become different tags.
 
     Raises:
-        InputError: text that is not Unicode.
+        InputError: the text is not Unicode.
     """
     if not text.startswith(_PREFIX):
         try:
             tag = Tag.of_text(text)
-        except InputError:  # without a name, or with one of this library
+        except InputError:  # it has no name, or a name that is reserved for this library
             return Tag(_NAME, text)
         if tag.text == text:
             return tag

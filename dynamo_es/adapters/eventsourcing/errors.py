@@ -1,4 +1,4 @@
-"""Translates this library's errors into those that applications of ``eventsourcing`` handle."""
+"""Translates this library's errors to those that applications of ``eventsourcing`` handle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from dynamo_es.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The first match counts: narrow classes come before their bases.
+# The first match counts, so classes come before their base classes.
 _AS: tuple[tuple[type[EventStoreError], type[PersistenceError]], ...] = (
     (ConcurrentStreamWriteError, IntegrityError),
     (BoundaryConflictError, IntegrityError),
@@ -49,7 +49,7 @@ _AS: tuple[tuple[type[EventStoreError], type[PersistenceError]], ...] = (
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the library's error for ours, which stays attached as its cause."""
+    """Raise the error of ``eventsourcing`` in place of ours, which is attached as the cause."""
     try:
         yield
     except EventStoreError as error:

@@ -1,4 +1,4 @@
-"""The factory that makes the library's recorders."""
+"""The factory that makes the recorders for ``eventsourcing``."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class DynamoFactory(
     InfrastructureFactory[DynamoTrackingRecorder],
     DCBInfrastructureFactory[DynamoTrackingRecorder],
 ):
-    """Makes recorders over the tables that an application's environment names.
+    """Makes recorders that use the tables that an application's environment names.
 
-    It serves applications of aggregates and DCB applications.
+    It is for applications of aggregates and for DCB applications.
 
     Args:
-        env: the settings; the package's docstring lists them.
+        env: the settings; the docstring of the package lists them.
 
     Raises:
-        InterfaceError: a missing or wrong setting.
+        InterfaceError: a setting is missing or wrong.
     """
 
     CREATE_TABLE: ClassVar = environment.CREATE_TABLE.name
@@ -105,7 +105,8 @@ class DynamoFactory(
         self._create_tables()
         runtime = self.runtime
         return DynamoDCBRecorder(
-            # A position in the boundary is a version, so the events need none in the log.
+            # The position of such an event is its version, so the events need no position in the
+            # log.
             runtime.unnumbered,
             boundary_stream(self.env.name or _EVENTS),
             runtime.poll_interval,

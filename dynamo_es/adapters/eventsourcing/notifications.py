@@ -1,4 +1,4 @@
-"""Notifications: an application's part of the log, read by position."""
+"""Reads notifications: the events of an application, by their positions in the log."""
 
 from __future__ import annotations
 
@@ -34,17 +34,18 @@ _MOST_PAGES: Final = 1024
 def read_records(
     tables: Tables, start: Position, limit: int, stop: Position | None, selection: Selection
 ) -> Steps[list[RecordedRaw]]:
-    """Return the first selected events from a position on.
+    """Return the first selected events from a position on, inclusive.
 
-    Pages are read consistently, so that everything stored before is found. Commits are read with
-    eventual consistency, at half the price, and consistently only if that misses one.
+    Pages are read consistently, so that all events that were stored before are found. Commits are
+    first read with eventual consistency, at half the price; if one is missing, they are read
+    consistently.
 
     Args:
         tables: names of the tables.
         start: first position, inclusive.
         limit: most events.
-        stop: last position, inclusive; None: to the end.
-        selection: chooses the events.
+        stop: last position, inclusive; None: read to the end.
+        selection: selects the events.
     """
     found: list[RecordedRaw] = []
     if limit < 1 or (stop is not None and stop < start):
@@ -135,7 +136,7 @@ def _placed(page: Page) -> list[tuple[Pointer, Position]]:
 def _enough(
     placed: Sequence[tuple[Pointer, Position]], wanted: int
 ) -> list[tuple[Pointer, Position]]:
-    """Return the first commits with the wanted events, at most as many as one request reads."""
+    """Return the first commits that have the wanted number of events, at most one request's."""
     some: list[tuple[Pointer, Position]] = []
     for pointer, position in placed:
         if wanted <= 0 or len(some) == MAX_POINTERS:
@@ -161,11 +162,11 @@ def _records(table: str, placed: Sequence[tuple[Pointer, Position]]) -> Steps[li
             found[item["stream_key"]["S"], int(item["version"]["N"])] = item
     records: list[RecordedRaw] = []
     for pointer, position in placed:
-        if _is_there(pointer, found):  # otherwise it was deleted
+        if _is_there(pointer, found):  # if not, the stream was deleted
             item = found[pointer.stream_key, pointer.first_version]
             try:
                 records += records_of(pointer, item, position)
-            except StoredItemError as error:  # unreadable for everyone; the others go on
+            except StoredItemError as error:  # no reader can read it: it must not stop the others
                 _log.error("Position %d is passed over: %s", position, error)
     return records
 

@@ -1,4 +1,4 @@
-"""Recorders: they store events, and read events and notifications."""
+"""Recorders: store events, and read events and notifications."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class DynamoAggregateRecorder(AggregateRecorder):
-    """Records events of aggregates. One call stores an originator's events as one item.
+    """Records events of aggregates. One call stores the events of an originator in one item.
 
     Args:
         runtime: tables and client.
@@ -56,16 +56,16 @@ class DynamoAggregateRecorder(AggregateRecorder):
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """Store events, all or none; return None, because they have no notification ids.
+        """Store events, all or none; return None, because the events have no notification ids.
 
-        Storing events again succeeds, if each has a uuid of its own (10).
+        To store the same events again succeeds if each has its own uuid (release 10).
 
         Raises:
-            IntegrityError: a version that is stored already, is given twice or leaves a gap.
-            DataError: events of more than 100 originators, or larger than 4 MB.
+            IntegrityError: a version is stored already, is given twice, or leaves a gap.
+            DataError: the events have more than 100 originators, or are larger than 4 MB.
             OperationalError: AWS refused or did not answer.
 
-        Cost: 1 request; 1 more for each originator that this process has not seen lately and whose
+        Cost: 1 request. 1 more for each originator that this process does not remember and whose
         first version in this call is neither 0 nor 1.
         """
         del kwargs
@@ -110,16 +110,18 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
     ) -> Sequence[int] | None:
         """Store events, all or none; return their notification ids, in the order given.
 
-        Storing events again succeeds, if each has a uuid of its own (10), and returns their ids.
+        To store the same events again succeeds if each has its own uuid (release 10), and returns
+        their ids.
 
         Returns:
-            The ids. None without events; if a sequencer gives the ids
-            (``DYNAMO_ES_SEQUENCING=stream``); or if the events are stored but the log could not be
-            reached. Then a warning says so, and the next call gives the events their ids.
+            The ids. None if there are no events, if a sequencer gives the ids
+            (``DYNAMO_ES_SEQUENCING=stream``), or if the events are stored but the log could not be
+            written. In the last case, a warning is logged, and the next call gives the events their
+            ids.
 
         Raises:
-            IntegrityError: a version that is stored already, is given twice or leaves a gap.
-            DataError: events of more than 100 originators, or larger than 4 MB.
+            IntegrityError: a version is stored already, is given twice, or leaves a gap.
+            DataError: the events have more than 100 originators, or are larger than 4 MB.
             OperationalError: AWS refused or did not answer.
 
         Cost: 1 request, and 4 for the ids (3, and 1 for each originator).
@@ -136,7 +138,7 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[Notification]:
-        """Return notifications in the order of their ids, as ``ApplicationRecorder`` says.
+        """Return notifications in the order of their ids; see ``ApplicationRecorder``.
 
         Cost: 2 or 3 requests, and 1 for every 100 commits.
         """
@@ -168,8 +170,8 @@ class DynamoApplicationRecorder(DynamoAggregateRecorder, ApplicationRecorder):
         """Store events and wake the subscriptions. Cost: see `insert_events`.
 
         Returns:
-            The notification ids, if they are known, and whether this call stored the events; not
-            if an earlier one had.
+            The notification ids, if they are known, and whether this call stored the events. False:
+            an earlier call had stored them.
         """
         positions = Positions()
         with translated():
@@ -198,9 +200,9 @@ class DynamoProcessRecorder(DynamoTrackingRecorder, DynamoApplicationRecorder, P
         """Store events and, if ``tracking`` is given, the tracking record: all or none.
 
         Raises:
-            IntegrityError: as `DynamoApplicationRecorder.insert_events`; the notification, or a
-                later one, is recorded already; or the events are stored without the tracking
-                record.
+            IntegrityError: as for `DynamoApplicationRecorder.insert_events`; or this notification
+                or a later one is recorded already; or the events were stored before without the
+                tracking record.
         """
         tracking: Tracking | None = kwargs.get("tracking")
         if tracking is None:
@@ -226,15 +228,15 @@ def _select(
     desc: bool,
     limit: int | None,
 ) -> Steps[list[RawEvent]]:
-    """Return events of a range of versions, as the library counts them.
+    """Return events of a range of versions, counted as ``eventsourcing`` counts them.
 
-    Versions have no gaps, so a limit is a range, too: only returned events are read.
+    Versions have no gaps, so a limit becomes a range too, and only returned events are read.
     """
     if limit is not None and limit < 1:
         return []
     initial = initials.get(stream.key)
     if initial is None and (gt is not None or lte is not None or limit is not None):
-        # The first event has it; without bounds, any event does.
+        # Read the first event for its initial version. Without bounds, any event has it.
         first = yield from load(stream, 1, 2)
         if not first:
             return []

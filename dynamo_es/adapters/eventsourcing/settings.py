@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import StreamId, TenantId
 
 EMULATOR: Final = "moto:"
-"""Prefix of an endpoint in this process; the text after it names the emulator."""
+"""Prefix of the URL of an emulator in this process; the text after it names the emulator."""
 
 _MOST_INITIALS: Final = 10_000
 
@@ -39,19 +39,19 @@ _guard: Final = new_lock()
 
 
 class InitialVersions:
-    """Remembers the first versions of originators; bounded, safe to share between threads."""
+    """Remembers the first versions of up to 10,000 originators. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, int] = OrderedDict()
         self._lock = new_lock()
 
     def get(self, key: str) -> int | None:
-        """Return the first version of a stream's originator, if it is remembered."""
+        """Return the first version of a stream's originator; None if it is not remembered."""
         with self._lock:
             return self._known.get(key)
 
     def remember(self, key: str, initial: int) -> None:
-        """Remember the first version: it never changes within a generation of the stream."""
+        """Remember the first version, which never changes within a generation of the stream."""
         with self._lock:
             self._known[key] = initial
             self._known.move_to_end(key)
@@ -59,22 +59,22 @@ class InitialVersions:
                 self._known.popitem(last=False)
 
     def forget(self, key: str) -> None:
-        """Forget the first version: the stream may have another generation."""
+        """Forget the first version, because the stream may have another generation."""
         with self._lock:
             self._known.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Shared by the recorders of one factory.
+    """The parts that all recorders of a factory share.
 
     Attributes:
         config: names of the tables, time-outs, retries.
         client: returns the client.
         gateway: sends the requests.
         heads: remembers the heads of streams.
-        storage: appends events; gives them their notification ids if sequencing is inline.
-        unnumbered: appends events that need no notification ids.
+        storage: appends events, and gives them their notification ids if sequencing is inline.
+        unnumbered: appends events that get no notification ids.
         tenant_id: the tenant of the streams.
         poll_interval: seconds between two reads of a subscription for other processes' events.
         initials: first versions of originators.
@@ -97,7 +97,7 @@ class Runtime:
         """Return the runtime that an application's environment configures.
 
         Raises:
-            ConfigurationError: a missing or wrong setting.
+            ConfigurationError: a setting is missing or wrong.
         """
         config = read_config(env)
         client = LazyClient(config, _emulated(config))
@@ -120,7 +120,7 @@ class Runtime:
         )
 
     def stream(self, stream_id: StreamId) -> Stream:
-        """Return a stream as the algorithms see it."""
+        """Return the object that the algorithms use for a stream."""
         return Stream(
             table=self.config.events_table,
             key=stream_key(tenant_prefix(self.tenant_id), stream_id),
@@ -138,19 +138,19 @@ def read_config(env: Environment) -> DynamoConfig:
     """Return the configuration in an application's environment; sequencing is inline by default.
 
     Raises:
-        ConfigurationError: a missing or wrong setting, or the tables are replicas.
+        ConfigurationError: a setting is missing or wrong, or the tables are replicas.
     """
     found = {"DYNAMO_ES_SEQUENCING": "inline"}
     for setting in fields(DynamoConfig):
         variable = PREFIX + setting.name.upper()
         if value := env.get(variable):
             found[variable] = value
-    # No recorder encrypts by subject: applications use the library's own cipher.
+    # The keys table is not needed: applications encrypt with the cipher of ``eventsourcing``.
     events = found.get("DYNAMO_ES_EVENTS_TABLE")
     if events is not None:
         found.setdefault("DYNAMO_ES_KEYS_TABLE", f"{events}-keys")
     config = DynamoConfig.from_env(found)
-    # Its recorders read the log by themselves, and would take a late commit for a deleted one.
+    # Recorders read the log on their own, and would take a late commit for a deleted one.
     config.refuse_in_replica("the adapter for eventsourcing")
     return config
 

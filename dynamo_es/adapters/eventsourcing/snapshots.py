@@ -1,4 +1,4 @@
-"""Events outside the log, such as snapshots: one item each, with any versions."""
+"""Records events outside the log, such as snapshots: one item for each, with any versions."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 class DynamoSnapshotRecorder(AggregateRecorder):
-    """Records events outside an application's sequence; the factory makes one for each purpose.
+    """Records events outside an application's sequence. The factory makes one for each purpose.
 
-    Each item is marked as a snapshot, so no sequencer gives it a position.
+    Each item is marked as a snapshot, so that no sequencer gives it a position.
 
     Args:
         runtime: tables and client.
-        category: of the originators' streams.
+        category: category of the originators' streams.
     """
 
     def __init__(self, runtime: Runtime, category: str) -> None:
@@ -47,11 +47,11 @@ class DynamoSnapshotRecorder(AggregateRecorder):
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
         """Store events, all or none. Cost: 1 request.
 
-        Storing events again succeeds, if each has a uuid of its own (10).
+        To store the same events again succeeds if each has its own uuid (release 10).
 
         Raises:
-            IntegrityError: a version of an originator that is stored already, or given twice.
-            DataError: more than 100 events, or an event larger than an item.
+            IntegrityError: a version of an originator is stored already, or given twice.
+            DataError: there are more than 100 events, or one does not fit into an item.
         """
         del kwargs
         if not stored_events:
@@ -183,7 +183,7 @@ def _is_of(item: Item, writer: str) -> bool:
 
 
 def _is_stored(event: StoredEvent, item: Item | None) -> bool:
-    """Return whether an item that is in the way holds the very event."""
+    """Return whether the item that refused a put has the same event."""
     uuid = uuid_of(event)
     return uuid is not None and item is not None and item.get("event_id") == {"S": str(uuid)}
 

@@ -1,4 +1,4 @@
-"""Subscriptions: yield events of this process at once, and poll for those of others."""
+"""Subscriptions: yield events of this process at once, and poll for those of other processes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Listeners:
         self._lock = new_lock()
 
     def add(self, event: Event) -> None:
-        """Set an event whenever something is stored."""
+        """Set this `threading.Event` whenever events are stored."""
         with self._lock:
             self._events.add(event)
 
     def remove(self, event: Event) -> None:
-        """Stop setting an event."""
+        """Stop setting a `threading.Event`."""
         with self._lock:
             self._events.discard(event)
 
@@ -38,7 +38,7 @@ class Listeners:
 
 
 class Polling:
-    """What subscriptions of both kinds have in common; goes before the library's own class."""
+    """The common part of both kinds of subscriptions. List it before the library's base class."""
 
     _listeners: Listeners
     _poll_interval: float
@@ -68,10 +68,10 @@ class DynamoSubscription(Polling, ListenNotifySubscription[ApplicationRecorder])
 
     Args:
         recorder: reads the notifications.
-        listeners: the recorder's own.
+        listeners: the listeners of the recorder.
         poll_interval: seconds between two reads for other processes' events.
-        gt: yields notifications after this id; None: all.
-        topics: yields notifications of these topics; none: of every topic.
+        gt: yield notifications after this id, exclusive; None: all.
+        topics: yield only notifications of these topics; empty: of every topic.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class DynamoSubscription(Polling, ListenNotifySubscription[ApplicationRecorder])
         gt: int | None = None,
         topics: Sequence[str] = (),
     ) -> None:
-        # First: the thread that the base class starts uses them.
+        # Set before the base class starts its thread, which uses them.
         self._listeners = listeners
         self._poll_interval = poll_interval
         super().__init__(recorder=recorder, gt=gt, topics=topics)

@@ -1,4 +1,4 @@
-"""Tracking: the last notification of another application that an application processed."""
+"""Tracking records: the last notification of another application that was processed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DynamoTrackingRecorder(TrackingRecorder):
 
         Args:
             tracking: the notification.
-            writes: up to 99 writes to tables of your own, in the wire format of
+            writes: up to 99 writes to your own tables, in the wire format of
                 ``TransactWriteItems``: ``{"Update": {"TableName": …, "Key": …, …}}``.
 
         Raises:
@@ -72,7 +72,7 @@ class DynamoTrackingRecorder(TrackingRecorder):
 
         Args:
             application_name: name of the application.
-            context_name: the same, as 10 calls it.
+            context_name: the same, by its name in release 10.
         """
         upstream = context_name if application_name is None else application_name
         if upstream is None:

@@ -1,6 +1,6 @@
-"""Tells ``eventsourcing`` 9.5 and 10 apart: no other module here knows that there are two.
+"""Hides the differences between ``eventsourcing`` 9.5 and 10 from the other modules.
 
-Types and names are those of 9.5. 10 is an alpha: its errors have a module of their own, ids of
+Types and names are those of 9.5. Release 10 is an alpha: its errors are in their own module, ids of
 originators are text, and a stored event has a uuid and metadata.
 """
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from eventsourcing.persistence import Tracking
 
 IS_10: Final = find_spec("eventsourcing.errors") is not None
-"""Whether the library is 10, and not 9.5."""
+"""Whether the installed release is 10 and not 9.5."""
 
 ALL_IDS_ARE_TEXT: Final = IS_10
-"""Whether every originator's id is text. In 9.5 it is a UUID or text."""
+"""Whether the ids of all originators are text. In 9.5, an id is a UUID or text."""
 
 if TYPE_CHECKING or not IS_10:
     from eventsourcing.dcb.api import (
@@ -104,12 +104,12 @@ def make_stored_event(
     """Return a stored event of the library.
 
     Args:
-        originator_id: its originator.
+        originator_id: originator of the event.
         version: version of the originator.
         topic: topic of the event's class.
         state: the encoded event.
-        uuid: id of the event, for 10; None: it has none.
-        metadata: for 10.
+        uuid: id of the event, used by release 10; None: it has none.
+        metadata: metadata of the event, used by release 10.
     """
     fields: dict[str, Any] = {
         "originator_id": originator_id,
@@ -134,7 +134,7 @@ def make_notification(position: int, event: StoredEvent) -> Notification:
 def make_dcb_event(
     topic: str, data: bytes, tags: Sequence[str], uuid: UUID, metadata: Mapping[str, Any]
 ) -> DCBEvent:
-    """Return a tagged event of the library; ``uuid`` and ``metadata`` are for 10."""
+    """Return a tagged event of the library; ``uuid`` and ``metadata`` are used by release 10."""
     fields: dict[str, Any] = {"type": topic, "data": data, "tags": list(tags)}
     if IS_10:
         fields |= {"uuid": uuid, "metadata": dict(metadata)}
@@ -142,7 +142,7 @@ def make_dcb_event(
 
 
 def uuid_of(event: StoredEvent | DCBEvent) -> UUID | None:
-    """Return the id that an event has before it is stored; None: it has none, as in 9.5."""
+    """Return the id that an event has before it is stored; None if it has none, as in 9.5."""
     uuid: UUID = getattr(event, "uuid", _NO_UUID)
     return None if uuid == _NO_UUID else uuid
 
@@ -153,6 +153,6 @@ def metadata_of(event: StoredEvent | DCBEvent) -> dict[str, Any]:
 
 
 def upstream_of(tracking: Tracking) -> str:
-    """Return the name of the application, a context in 10, whose notification was processed."""
+    """Return the name of the application (a context in 10) that the notification came from."""
     name: str = getattr(tracking, "context_name" if IS_10 else "application_name")
     return name

@@ -1,4 +1,4 @@
-"""Inserting events: one append to the streams of their originators, all or none."""
+"""Inserts events with one append to the streams of their originators, all or none."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.values import Position, RawEvent, TenantId
 
-# Most originators begin with one of these. An insertion that begins with one is tried as the
-# originator's first, without a read.
+# Most originators begin with one of these versions. An insertion that begins with one of them is
+# first tried as the originator's first, without a read.
 _USUAL = (0, 1)
 
 
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
     Attributes:
         originator_id: the originator.
-        events: of consecutive versions.
+        events: events with consecutive versions.
     """
 
     originator_id: UUID | str
@@ -47,11 +47,11 @@ class Batch(NamedTuple):
 
 @dataclass(slots=True)
 class Positions:
-    """A listener that keeps the positions of one call's events.
+    """A listener that collects the positions of one call's events.
 
     Attributes:
-        of_streams: the positions of each stream's events, in the order of the streams; None: a
-            position is not known.
+        of_streams: the positions of each stream's events, in the order of the streams; None: not
+            known.
     """
 
     of_streams: list[range | None] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Positions:
     def in_order_of(
         self, stored_events: Sequence[StoredEvent], batches: Sequence[Batch]
     ) -> list[int] | None:
-        """Return the positions in the order of the events; None: one is not known."""
+        """Return the positions in the order of the events; None if one is not known."""
         left: dict[str, list[int]] = {}
         for batch, positions in zip(batches, self.of_streams, strict=True):
             if positions is None:
@@ -119,19 +119,19 @@ def insert(
     enlisted: Sequence[EnlistedWrite],
     positions: Positions | None = None,
 ) -> bool:
-    """Append every batch to its stream, all or none.
+    """Append every batch to its stream, all or none; return whether this call stored the events.
 
-    Returns whether this call stored the events; not if an earlier one had stored them all.
+    The result is False if an earlier call had stored them all.
 
     Args:
         runtime: tables and client.
-        category: of the streams.
-        batches: one or more.
+        category: category of the streams.
+        batches: one batch or more.
         enlisted: writes in the same transaction.
-        positions: takes the positions of the events; None: the events get none here.
+        positions: collects the positions of the events; None: the events get no positions.
 
     Raises:
-        ConcurrentStreamWriteError: a version is stored already, or one before it is missing.
+        ConcurrentStreamWriteError: a version is stored already, or an earlier one is missing.
         EnlistedWriteRefusedError: the condition of an enlisted write is not met.
     """
     storage = runtime.unnumbered if positions is None else runtime.storage
@@ -156,7 +156,7 @@ def insert(
 
 
 class _Inserting:
-    """One call: finds the place of each batch in its stream, and appends them all."""
+    """One insertion: finds the place of each batch in its stream, and appends all batches."""
 
     def __init__(
         self, runtime: Runtime, storage: DynamoStorage, category: str, batches: Sequence[Batch]
@@ -179,7 +179,7 @@ class _Inserting:
         return _checked(stream, initial, first)
 
     def correct(self, stream: Stream, batch: Batch, place: _Place) -> _Place:
-        """Look up a guessed place, after a conflict."""
+        """Read the stream and return the right place, after a conflict at a guessed one."""
         self._initials.forget(stream.key)
         if not place.guessed:
             return place

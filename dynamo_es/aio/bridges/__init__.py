@@ -1,8 +1,8 @@
-"""How coroutines and the library's code, which blocks, call each other.
+"""Bridges: coroutines and the library's synchronous code call each other over them.
 
-- `bridge`: what every bridge does; `greenlet_bridge` and `thread_bridge`: the two kinds.
+- `bridge`: the interface of every bridge; `greenlet_bridge` and `thread_bridge`: the two kinds.
 - `threads`: the threads of a backend.
 - `running_calls` and `unknown_outcome`: how calls end that are cancelled or closed.
-- `your_functions`: your coroutine functions, as the library calls them.
-- `workers`: how a worker runs in a task, and stops.
+- `your_functions`: turns your coroutine functions into functions that the library can call.
+- `workers`: runs workers in tasks, and stops them.
 """

@@ -1,8 +1,8 @@
-"""The bridge between coroutines and the library's code, which is written once and blocks.
+"""`Bridge`: lets coroutines call the library's synchronous code without blocking the loop.
 
-`Bridge.run` makes a call of the library. `wait_for` is how the code in that call waits for a
-coroutine. Between them is either a greenlet (the call runs on the loop's own thread, and is set
-aside while it waits), or a thread.
+A coroutine calls the library with `Bridge.run`. The called code waits for a coroutine with
+`Bridge.wait_for`. The code runs either in a greenlet or in a thread. A greenlet runs on the loop's
+own thread, and is suspended while it waits.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _END: Final = object()
 
 
 class Bridge(ABC):
-    """Makes calls of the library for coroutines. One belongs to each backend.
+    """Makes calls of the library for coroutines. Each backend has its own bridge.
 
     Args:
         most: most threads at a time.
 
     Attributes:
-        threads: its threads.
-        calls: those under way.
-        is_closed: whether no call may begin any more.
+        threads: the threads of the backend.
+        calls: the calls that are running.
+        is_closed: whether new calls are refused.
         is_ended: whether nothing may be sent any more.
     """
 
@@ -46,7 +46,7 @@ class Bridge(ABC):
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which has none of the parent's calls and threads."""
+        """Reset the state in a forked child, which has none of the parent's calls and threads."""
         self.calls.forget()
         self.threads.after_fork()
 
@@ -57,35 +57,36 @@ class Bridge(ABC):
 
     @abstractmethod
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns, while other tasks of the loop run.
+        """Make a call of the library while other tasks of the loop run; return its result.
 
         Raises:
-            InputError: the backend is closed, or is closed before the call returns.
-            AppendOutcomeUnknownError: the same, and the events may be stored.
+            InputError: the backend is closed, or was closed before the call returned.
+            AppendOutcomeUnknownError: the backend was closed before an append returned, so the
+                events may be stored.
         """
 
     async def run_in_thread(
         self, call: Callable[[], T], stop: Callable[[], object] | None = None
     ) -> T:
-        """Return what a call returns that a thread makes; see `Threads.run` and `run`."""
+        """Make a call in a thread, and return its result; see `Threads.run` and `run`."""
         self.refuse_closed()
         with self.calls.one():
             return await self.threads.run(call, stop)
 
     @abstractmethod
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns, in a call that `run` makes, or in a thread of it.
+        """Wait for a coroutine and return its result. For code in a call that `run` made.
 
         Raises:
-            InputError: the caller runs in no such call.
+            InputError: the code does not run in such a call.
         """
 
     def wait_for_yours(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine of yours returns; see `wait_for`."""
+        """Wait for a coroutine of the application and return its result; see `wait_for`."""
         return self.wait_for(awaitable)
 
     async def iterate(self, iterator: Iterator[T]) -> AsyncGenerator[T]:
-        """Yield what an iterator of the library yields."""
+        """Yield the items of an iterator of the library."""
         try:
             while (found := await self.run(next, iterator, _END)) is not _END:
                 yield found
@@ -95,25 +96,25 @@ class Bridge(ABC):
                 close()
 
     def sleep(self, seconds: float) -> None:
-        """Wait so many seconds, in a call that `run` makes or anywhere else."""
+        """Wait a number of seconds, in a call that `run` made or in any other code."""
         if self.waits_here():
             self.wait_for(asyncio.sleep(seconds))
         else:
             time.sleep(seconds)
 
     def aside(self, call: Callable[[], T]) -> T:
-        """Return what a call of yours returns, which may block."""
+        """Make a call of the application, which may block, and return its result."""
         return call()
 
     def waits_here(self) -> bool:
-        """Whether `wait_for` may be called here."""
+        """Return whether the running code may call `wait_for`."""
         return this_thread() is not None
 
     def waits_on_loop(self) -> bool:
-        """Whether this is the thread of the loop, which must not block."""
+        """Return whether this is the thread of the loop, which must not block."""
         return False
 
     def close(self) -> None:
-        """Send nothing any more, and let its threads end."""
+        """Send nothing any more, and let the threads end."""
         self.is_closed = self.is_ended = True
         self.threads.close()

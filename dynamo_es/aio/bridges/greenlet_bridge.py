@@ -1,8 +1,8 @@
-"""A bridge of greenlets: a call of the library runs on the loop's thread, and is set aside.
+"""A bridge of greenlets: calls of the library run on the loop's thread, and yield when they wait.
 
-A greenlet is a stack of its own. Where the code in it waits, it hands the awaitable to the
-coroutine that began it, which awaits it and switches back with the result. Context variables are
-those of the task. A cancelled task raises `CancelledError` in the code, where it waits.
+A greenlet has its own stack. To wait, the code in it passes an awaitable to the coroutine that
+began the call. The coroutine awaits it and switches back with the result. The context variables are
+those of the task. If the task is cancelled, the waiting code raises `CancelledError`.
 """
 
 from __future__ import annotations
@@ -29,23 +29,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_IDLE: Final = 256
-"""Greenlets that a thread keeps for later calls; each has 16 KB for its stack."""
+"""Most idle greenlets that a thread keeps for later calls; each has a stack of 16 KB."""
 
 
 class Call(greenlet):
-    """Makes calls of the library for tasks, one after the other.
+    """A greenlet that makes calls of the library for tasks, one after the other.
 
-    A greenlet is used again: the first call that it makes has Python map memory for its stack.
+    Greenlets are used again, because for the first call of each, Python maps memory for its stack.
 
     Attributes:
         bridge: the bridge of the present call.
-        context: the context variables of its task.
-        closing: whether the coroutine that waits for it was closed, so that nothing can be awaited.
-        is_large: whether its events are so many bytes that threads should work on them; None: that
-            is not known.
+        context: the context variables of the call's task.
+        closing: whether the coroutine that waits for the call was closed, so that nothing can be
+            awaited.
+        is_large: whether the events of the call are so large that threads should work on them;
+            None: not known.
         over: whether the call has ended.
-        result: what it returned.
-        raised: its error; None: it returned.
+        result: the result of the call.
+        raised: the error of the call; None: it raised none.
     """
 
     bridge: GreenletBridge
@@ -74,7 +75,7 @@ class Call(greenlet):
         return made
 
     def leave(self) -> None:
-        """Let another call use the greenlet, if this one has ended."""
+        """Let another call use the greenlet if this call has ended."""
         if self.over and not self.dead and len(_idle.calls) < _MOST_IDLE:
             self.gr_context = self.context = self.result = self.raised = None
             _idle.calls.append(self)
@@ -84,16 +85,16 @@ class Call(greenlet):
             try:
                 self.result = call(*arguments, **named)
             except GreenletExit:
-                raise  # Python takes the greenlet apart
+                raise  # Python is deleting the greenlet
             except BaseException as error:  # noqa: BLE001 - raised in the task
                 self.raised = error
             self.over = True
-            del call, arguments, named  # nobody needs them while it is idle
+            del call, arguments, named  # not kept alive while the greenlet is idle
             call, arguments, named = self.parent.switch()  # type: ignore[union-attr]
 
 
 class _Idle(local):
-    """The greenlets of a thread that make no call."""
+    """The idle greenlets of a thread."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -103,20 +104,20 @@ _idle = _Idle()
 
 
 def this_call() -> Call | None:
-    """Return the call that runs here; None: none does."""
+    """Return the call that is running in this greenlet; None if there is none."""
     here = getcurrent()
     return here if type(here) is Call else None
 
 
 class GreenletBridge(Bridge):
-    """Makes each call in a greenlet; also how these calls wait, for `dynamo_es.waiting`."""
+    """Makes each call in a greenlet. It is also the `Waits` of these calls."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
         self._beside: set[asyncio.Task[Any]] = set()
 
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns; it runs on this thread."""
+        """Make a call of the library on this thread, and return its result."""
         if self.is_closed and type(call) is not _Beside:
             self.refuse_closed()
         here = Call.new(self)
@@ -137,7 +138,7 @@ class GreenletBridge(Bridge):
             if here.raised is not None:
                 raise here.raised
         except asyncio.CancelledError as error:
-            if under_way.was_ended():
+            if under_way.uncancel():
                 raise closed_before(error) from None
             raise
         else:
@@ -147,7 +148,7 @@ class GreenletBridge(Bridge):
             here.leave()
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns; meanwhile the task of this call is set aside."""
+        """Wait for a coroutine and return its result; the loop goes on in the meantime."""
         here = getcurrent()
         if type(here) is not Call:
             return wait_in_thread(awaitable)
@@ -157,9 +158,9 @@ class GreenletBridge(Bridge):
         return here.parent.switch(awaitable)  # type: ignore[union-attr,no-any-return]
 
     def wait_for_yours(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine of yours returns, with the context variables of this place.
+        """Wait for a coroutine of the application, with the context variables of the calling code.
 
-        They are those of another task where a call decides for others in its group.
+        In a group, these may be the variables of another task, for which this call decides.
         """
         here = getcurrent()
         if type(here) is Call and here.gr_context is not here.context:
@@ -167,23 +168,23 @@ class GreenletBridge(Bridge):
         return self.wait_for(awaitable)
 
     def waits_here(self) -> bool:
-        """Whether `wait_for` may be called here."""
+        """Return whether the running code may call `wait_for`."""
         return type(getcurrent()) is Call or super().waits_here()
 
     def waits_on_loop(self) -> bool:
-        """Whether this is the thread of the loop, which must not block."""
+        """Return whether this is the thread of the loop, which must not block."""
         return type(getcurrent()) is Call
 
     def elsewhere(self, call: Callable[[], T]) -> T:
-        """Return what a call returns that blocks or computes for long; a thread makes it."""
+        """Make a call that blocks or computes for long in a thread, and return its result."""
         return self.wait_for(self.threads.run(call))
 
     def aside(self, call: Callable[[], T]) -> T:
-        """Return what a call of yours returns, which may block; a thread makes it."""
+        """Make a call of the application, which may block, in a thread; return its result."""
         return self.elsewhere(call) if self.waits_on_loop() else call()
 
     def work_on(self, work: Callable[[], None], helpers: int) -> None:
-        """Run ``work`` here and, at the same time, in so many tasks; return when all end."""
+        """Run ``work`` here and in ``helpers`` tasks at the same time; return when all end."""
         tasks = [self._begin(work) for _ in range(helpers)]
         try:
             work()
@@ -197,33 +198,33 @@ class GreenletBridge(Bridge):
             raise
 
     def begin(self, call: Callable[[], object]) -> Callable[[], None]:
-        """Begin a call in a task of its own; the result waits for its end."""
+        """Begin a call in its own task; return a function that waits for its end."""
         task = self._begin(call)
         return lambda: self.wait_for(_all([task]))
 
     def until_free(self, turn: Turn) -> None:
-        """Wait until a turn may be free."""
+        """Wait until the turn may be free."""
         self.wait_for(_until_free(turn))
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, which has none of the parent's tasks."""
+        """Reset the state in a forked child, which has none of the parent's tasks."""
         super().after_fork()
         self._beside = set()
 
     def _begin(self, call: Callable[[], object]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(self.run(_Beside(call)))
-        self._beside.add(task)  # the loop itself refers to tasks weakly
+        self._beside.add(task)  # the loop has only weak references to tasks
         task.add_done_callback(self._ended_beside)
         return task
 
     def _ended_beside(self, task: asyncio.Task[Any]) -> None:
         self._beside.discard(task)
         if not task.cancelled():
-            task.exception()  # seen: the call that it belongs to may have ended before
+            task.exception()  # marks it as seen: the call that began the task may have ended
 
 
 class _Beside:
-    """A call beside another one, which may begin while the backend is being closed."""
+    """A call beside another call, which may begin while the backend is being closed."""
 
     def __init__(self, call: Callable[[], object]) -> None:
         self._call = call
@@ -237,19 +238,19 @@ async def _in_context(awaitable: Coroutine[Any, Any, T], context: Context) -> T:
 
 
 async def _all(tasks: list[asyncio.Task[Any]]) -> None:
-    """Wait for the end of tasks; raise the error of one."""
+    """Wait for the end of tasks; raise an error if a task failed."""
     await asyncio.gather(*tasks)
 
 
 async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
-    """Wait for the end of cancelled tasks, whatever comes of them."""
+    """Wait for the end of cancelled tasks, and ignore their results and errors."""
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _until_free(turn: Turn) -> None:
     loop = asyncio.get_running_loop()
     free = loop.create_future()
-    turn.tell(partial(loop.call_soon_threadsafe, _set, free))
+    turn.when_free(partial(loop.call_soon_threadsafe, _set, free))
     await free
 
 

@@ -1,4 +1,4 @@
-"""The calls of a backend that are under way, and how they end when the backend is closed."""
+"""The running calls of a backend, and how they end when the backend is closed."""
 
 from __future__ import annotations
 
@@ -25,83 +25,85 @@ _ENDED: Final = (
 
 
 class UnderWay:
-    """One call that is under way.
+    """A running call.
 
     Args:
-        task: waits for it; None: no task does.
+        task: the task that waits for the call; None: no task waits.
 
     Attributes:
-        is_told: whether it is to end because the backend closes.
-        left: gets a result when it has ended; None: nobody waits for that.
+        is_cancelled: whether the call must end because the backend is being closed.
+        left: gets a result when the call has ended; None: no code waits for that.
     """
 
-    __slots__ = ("is_told", "left", "task")
+    __slots__ = ("is_cancelled", "left", "task")
 
     def __init__(self, task: asyncio.Task[Any] | None) -> None:
         self.task = task
-        self.is_told = False
+        self.is_cancelled = False
         self.left: asyncio.Future[None] | None = None
 
-    def tell(self) -> None:
-        """Cancel what the call waits for: the backend closes."""
-        if self.task is not None and not self.is_told:
-            self.is_told = True
+    def cancel(self) -> None:
+        """Cancel the task of the call, because the backend is being closed."""
+        if self.task is not None and not self.is_cancelled:
+            self.is_cancelled = True
             self.task.cancel()
 
-    def was_ended(self) -> bool:
-        """Take the cancellation back, and return whether nobody else has cancelled the task."""
-        if self.task is None or not self.is_told:
+    def uncancel(self) -> bool:
+        """Undo the cancellation; return whether it was the only one of the task."""
+        if self.task is None or not self.is_cancelled:
             return False
-        self.is_told = False
+        self.is_cancelled = False
         return self.task.uncancel() == 0
 
 
 class Calls:
-    """The calls of a backend that are under way."""
+    """The running calls of a backend."""
 
     def __init__(self) -> None:
         self._now: set[UnderWay] = set()
 
     def begin(self) -> UnderWay:
-        """Note a call of the running task."""
+        """Record that the running task begins a call."""
         call = UnderWay(_this_task())
         self._now.add(call)
         return call
 
     def end(self, call: UnderWay) -> None:
-        """Note that a call has ended."""
+        """Record that a call has ended."""
         self._now.discard(call)
-        if call.is_told:
-            call.was_ended()  # it has ended by itself in the meantime
+        if call.is_cancelled:
+            call.uncancel()  # the call ended on its own, so undo the cancellation
         if call.left is not None and not call.left.done():
             call.left.set_result(None)
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Note a call of the running task within the context.
+        """Record a call of the running task during a ``with`` block.
 
         Raises:
-            InputError, AppendOutcomeUnknownError: the backend was closed before its end.
+            InputError, AppendOutcomeUnknownError: the backend was closed before the block ended.
         """
         call = self.begin()
         try:
             yield
         except asyncio.CancelledError as error:
-            if call.was_ended():
+            if call.uncancel():
                 raise closed_before(error) from None
             raise
         finally:
             self.end(call)
 
     def forget(self) -> None:
-        """Forget all calls: a forked child runs none of them."""
+        """Forget all calls, because a forked child runs none of them."""
         self._now = set()
 
     async def end_all(self, seconds: float) -> None:
-        """End the calls of other tasks, and wait for that; those of other loops are only told.
+        """End the calls of other tasks, and wait for their end.
+
+        Calls of other event loops are cancelled, but not waited for.
 
         Args:
-            seconds: longest wait: a thread that runs a handler of yours cannot be stopped.
+            seconds: longest wait, because a thread that runs your handler cannot be stopped.
         """
         loop, here = asyncio.get_running_loop(), _this_task()
         waiting = []
@@ -112,29 +114,28 @@ class Calls:
             if its_loop is loop:
                 call.left = loop.create_future()
                 waiting.append(call.left)
-                call.tell()
+                call.cancel()
             else:
                 with suppress(RuntimeError):  # that loop is closed
-                    its_loop.call_soon_threadsafe(call.tell)
+                    its_loop.call_soon_threadsafe(call.cancel)
         if not waiting:
             return
         _, late = await asyncio.wait(waiting, timeout=seconds)
         if late:
             _log.warning(
-                "The asynchronous backend was closed while %d calls were under way; they did not "
-                "end within %g s.",
-                len(late),
+                "Calls that did not end within %g s after the asynchronous backend was closed: %d.",
                 seconds,
+                len(late),
             )
 
 
 def closed_before(
     error: asyncio.CancelledError,
 ) -> InputError | AppendOutcomeUnknownError | AppendsFailedError:
-    """Return the error of a call that ended because its backend was closed.
+    """Return the error for a call that ended because its backend was closed.
 
     Args:
-        error: raised in the call.
+        error: the error that was raised in the call.
     """
     return unknown_outcome(error) or InputError(_ENDED)
 
@@ -142,5 +143,5 @@ def closed_before(
 def _this_task() -> asyncio.Task[Any] | None:
     try:
         return asyncio.current_task()
-    except RuntimeError:  # no loop runs the coroutine
+    except RuntimeError:  # no event loop is running
         return None

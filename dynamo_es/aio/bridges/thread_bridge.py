@@ -35,17 +35,17 @@ _APPEND: Final = frozenset(
         "__exit__",
     }
 )
-"""Methods that append."""
+"""Names of the methods that append."""
 
 
 class ThreadBridge(Bridge):
     """Makes each call in a thread. It needs no extra."""
 
     async def run(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """Return what a call of the library returns; a thread makes it.
+        """Make a call of the library in a thread, and return its result.
 
-        A cancelled call goes on until its request has ended. If it has appended then, its caller
-        does not know.
+        A cancelled call goes on until its request has ended. If it was an append, its outcome is
+        unknown to the caller.
         """
         self.refuse_closed()
         done: list[T] = []
@@ -67,16 +67,16 @@ class ThreadBridge(Bridge):
                 raise
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns; the loop runs it, and this thread blocks."""
+        """Wait until the loop has run a coroutine, and return its result; this thread blocks."""
         return wait_in_thread(awaitable)
 
 
 def _stream_of(
     call: Callable[..., object], arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> object:
-    """Return the stream that a call appends to, the first of several, or the call's name.
+    """Return the stream that a call appends to (the first of several), or the call's name.
 
-    Never another argument: its text may have the values of events.
+    It never returns another argument, whose text may have values of events.
     """
     given = named.get("stream_id", arguments[0] if arguments else None)
     if isinstance(given, Mapping | list | tuple):

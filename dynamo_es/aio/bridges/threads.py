@@ -1,6 +1,7 @@
-"""Threads beside an event loop: for calls that block or compute for long.
+"""Threads beside an event loop, for calls that block or compute for long.
 
-Code in such a thread may still wait for a coroutine: the loop runs it, and the thread blocks.
+Code in such a thread may still wait for a coroutine: the loop runs the coroutine, and the thread
+blocks.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ class Beside:
             _this.beside = None
 
     def wait_for(self, awaitable: Coroutine[Any, Any, T]) -> T:
-        """Return what a coroutine returns that the loop runs.
+        """Wait until the loop has run a coroutine, and return its result.
 
         Raises:
-            CancelledError: asyncio's; the task that waits for this call was cancelled.
+            asyncio.CancelledError: the task that waits for this call was cancelled.
         """
         with self._lock:
             if self._interrupted:
@@ -64,7 +65,7 @@ class Beside:
                 self._awaited = None
 
     def interrupt(self) -> None:
-        """Raise `CancelledError` where the call waits for a coroutine, or where it next does."""
+        """Raise `CancelledError` in the call where it waits, or will next wait, for a coroutine."""
         with self._lock:
             if self._awaited is None or not self._awaited.cancel():
                 self._interrupted = True
@@ -78,12 +79,12 @@ _this = _This()
 
 
 def this_thread() -> Beside | None:
-    """Return the call that this thread makes beside a loop; None: it makes none."""
+    """Return the call that this thread makes beside a loop; None if it makes none."""
     return _this.beside
 
 
 def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:
-    """Return what a coroutine returns; the loop runs it, and this thread blocks.
+    """Wait until the loop has run a coroutine, and return its result; this thread blocks.
 
     Raises:
         InputError: this thread makes no call for a task.
@@ -99,7 +100,7 @@ def wait_in_thread(awaitable: Coroutine[Any, Any, T]) -> T:
 
 
 class Threads:
-    """The threads of a backend. They begin when they are needed.
+    """The threads of a backend, which start when they are needed.
 
     Args:
         most: most threads at a time; more calls wait.
@@ -112,13 +113,13 @@ class Threads:
         self._is_closed = False
 
     async def run(self, call: Callable[[], T], stop: Callable[[], object] | None = None) -> T:
-        """Return what a call returns that a thread makes, in a copy of the task's context.
+        """Make a call in a thread, with a copy of the task's context, and return its result.
 
-        A thread cannot be stopped from outside. So a cancelled task interrupts the call where it
-        waits for the loop, waits for its end, and only then raises `CancelledError`.
+        A thread cannot be stopped from outside. So if the task is cancelled, it interrupts the call
+        where the call waits for the loop, waits for its end, and only then raises `CancelledError`.
 
         Args:
-            call: what to do.
+            call: the call to make.
             stop: called if the task is cancelled, so that the call ends sooner.
         """
         loop = asyncio.get_running_loop()
@@ -133,13 +134,13 @@ class Threads:
                 (stop or beside.interrupt)()
         if cancelled is None:
             return future.result()
-        # The cancellation counts, and what the call says of it.
+        # The cancellation is raised, with the error of the call as its cause.
         raise cancelled from None if future.cancelled() else future.exception()
 
     async def send(self, call: Callable[[], T]) -> T:
-        """Return what a call returns that only sends a request.
+        """Make a call that only sends a request, and return its result.
 
-        A cancelled task leaves it alone: it ends by itself.
+        If the task is cancelled, the call goes on until it ends.
         """
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._threads(), copy_context().run, call)
@@ -150,15 +151,15 @@ class Threads:
             raise
 
     def close(self) -> None:
-        """Let the threads end when they have nothing to do; later calls are refused."""
+        """Let the threads end when they are idle; later calls are refused."""
         self._is_closed = True
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
 
     def after_fork(self) -> None:
-        """Leave the parent's threads alone: a forked child has none of them."""
-        # A dropped pool would wake its threads.
+        """Start new threads in a forked child, which has none of the parent's threads."""
+        # Kept, because a pool that is collected would try to wake its threads.
         self._inherited.append(self._pool)
         self._pool = None
 

@@ -1,4 +1,4 @@
-"""Finds out whether a cancelled or timed out call has left an append unknown."""
+"""Finds out whether the outcome of an append is unknown after a cancellation or time-out."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _DEPTH: Final = 100
 def unknown_outcome(
     error: BaseException | None,
 ) -> AppendOutcomeUnknownError | AppendsFailedError | None:
-    """Return why the outcome of a cancelled call is unknown; None if nothing was written.
+    """Return the error that says that a cancelled append may be stored; None if it is not.
 
-    ``except TimeoutError as error: if unknown_outcome(error): …`` An append that is cancelled while
-    its request is under way may be stored. Append the same wrapped events again to find out.
+    ``except TimeoutError as error: if unknown_outcome(error): …`` An append that is cancelled after
+    its request was sent may be stored. To find out, append the same wrapped events again.
 
     Args:
         error: a ``CancelledError``, a ``TimeoutError`` of ``asyncio.timeout``, or any other error.

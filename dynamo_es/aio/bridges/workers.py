@@ -20,11 +20,11 @@ _log = logging.getLogger("dynamo_es")
 
 
 class Stop:
-    """An `asyncio.Event` as the library's workers use one.
+    """An `asyncio.Event` with the methods of the `threading.Event` that workers use.
 
     Args:
         event: set it to stop a worker.
-        bridge: how the worker waits for it.
+        bridge: lets the worker wait for the event.
     """
 
     def __init__(self, event: asyncio.Event, bridge: Bridge) -> None:
@@ -33,10 +33,10 @@ class Stop:
 
     @classmethod
     def of(cls, event: object, bridge: Bridge) -> Stop:
-        """Return the stop of a worker; None: nothing stops it.
+        """Return the stop for a worker; with None, it is never set.
 
         Raises:
-            InvalidSubscriptionError: not an `asyncio.Event`.
+            InvalidSubscriptionError: it is not an `asyncio.Event`.
         """
         if event is None:
             event = asyncio.Event()
@@ -47,15 +47,15 @@ class Stop:
         return cls(event, bridge)
 
     def is_set(self) -> bool:
-        """Whether the worker is to stop."""
+        """Return whether the worker must stop."""
         return self._event.is_set()
 
     async def until_set(self) -> None:
-        """Wait until the worker is to stop."""
+        """Wait until the worker must stop."""
         await self._event.wait()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait so many seconds, or until the worker is to stop; return whether it is."""
+        """Wait a number of seconds, or until the worker must stop; return whether it must."""
         if not self._event.is_set():
             self._bridge.wait_for(_wait(self._event, timeout))
         return self._event.is_set()
@@ -73,15 +73,15 @@ async def _wait(event: asyncio.Event, timeout: float | None) -> None:  # noqa: A
 async def in_task(
     run: Callable[[asyncio.Event], Coroutine[Any, Any, object]], title: str
 ) -> AsyncGenerator[None]:
-    """Run a worker in a task within the context; stop it and wait for it at the end.
+    """Run a worker in a task during an ``async with`` block; stop it and wait for it at the end.
 
     Args:
         run: runs the worker until the event is set.
         title: name of the worker, which begins each log line.
 
     Raises:
-        Exception: at the end of the context, the error that ended the worker. It was logged when
-            it happened. An error of the context's own body takes precedence.
+        Exception: the worker ended with an error; it is raised at the end of the block, and was
+            logged when it happened. An error of the block itself takes precedence.
     """
     stop = asyncio.Event()
 
@@ -89,7 +89,7 @@ async def in_task(
         try:
             await run(stop)
         except Exception as error:  # noqa: BLE001 - raised where the context ends
-            # Not with exc_info: the text of an error may quote an event.
+            # Without exc_info, because the text of an error may quote an event.
             _log.error("%s has ended with an error: %s", title, describe_error(error))
             return error
         return None

@@ -1,4 +1,4 @@
-"""Functions of yours, asynchronous or not, as the plain functions that the library calls."""
+"""Turns your functions, asynchronous or not, into plain functions that the library calls."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class AsyncListener(Protocol):
         tenant_id: TenantId,
         position: Position | None,
     ) -> Awaitable[None]:
-        """Take an event that was just appended."""
+        """Handle an event that was just appended."""
 
 
 class Plain:
-    """A function of yours as a plain one: what it returns is awaited, if it can be.
+    """A plain function that calls your function, and awaits the result if it is awaitable.
 
-    Two of the same function are equal.
+    Two objects with the same function are equal.
 
     Args:
-        function: the function.
-        bridge: runs what it returns.
-        in_thread: whether a thread calls it, unless it is a coroutine function.
+        function: your function.
+        bridge: awaits the result.
+        in_thread: whether to call the function in a thread, unless it is a coroutine function.
     """
 
     def __init__(self, function: Any, bridge: Bridge, *, in_thread: bool) -> None:
@@ -46,13 +46,13 @@ class Plain:
 
     @classmethod
     def of(cls, function: Any, bridge: Bridge, *, in_thread: bool) -> Any:
-        """Return the plain function; what the library refuses anyway is returned as it is."""
+        """Return the plain function. Objects that the library refuses are returned unchanged."""
         if not callable(function) or isasyncgenfunction(function) or isgeneratorfunction(function):
             return function
         return cls(function, bridge, in_thread=in_thread)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Call the function, and return what it returns in the end."""
+        """Call the function, await its result if it is awaitable, and return the final result."""
         function = self.__wrapped__
         if self._in_thread:
             returned = self._bridge.aside(lambda: function(*arguments, **named))

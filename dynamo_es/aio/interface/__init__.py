@@ -1,5 +1,5 @@
-"""The asynchronous classes: scripts/async-interface writes each into the module of its name.
+"""The asynchronous classes. scripts/async-interface writes each into the module of its name.
 
-`contracts` has those of the synchronous package `contracts`, and `by_hand` the parts that no script
-writes.
+`contracts` has the classes of the synchronous package `contracts`. `by_hand` has the hand-written
+parts.
 """

@@ -54,21 +54,22 @@ class AsyncBackend(HasBridge):
     ) -> AsyncBoundary:
         """Return a dynamic consistency boundary of this backend's tenant.
 
-        It holds events under rules that span several things; see `Boundary`. To choose how long it
-        tries, make a `Boundary` of your own.
+        It is a stream for rules that span several things; see `Boundary`. To choose how long it
+        retries, make a `Boundary` yourself.
 
         Args:
             name: name of the boundary, text of one character or more.
-            group: whether appends and decisions of this process that wait for the boundary become
-                one commit: up to 25 a request, each under its own condition. Use it for a hot
-                boundary; an append that meets no other goes at once.
-            snapshot_every: save the state of a decision's model once the model got so many events
-                since the last saved one, 1 or more. Only models with ``__snapshot__`` have states.
-                None: neither save states nor use them.
+            group: whether to put waiting appends and decisions of this process into one commit, up
+                to 25 in a request, each with its own condition. Use it for a boundary with many
+                concurrent writers. If no other append is on its way, an append is sent at once.
+            snapshot_every: save the state of a decision's model again after this number of events,
+                1 or more. Only models with ``__snapshot__`` have states. None: neither save nor use
+                states.
 
         Raises:
-            InvalidStreamIdError: not text, or empty.
-            InputError: ``group`` is not a bool, or ``snapshot_every`` not an integer of 1 or more.
+            InvalidStreamIdError: the name is not text or is empty.
+            InputError: ``group`` is not a bool, or ``snapshot_every`` is not an integer of 1 or
+                more.
         """
         return AsyncBoundary(
             self._sync.boundary(name, group=group, snapshot_every=snapshot_every), self._bridge
@@ -76,7 +77,7 @@ class AsyncBackend(HasBridge):
 
     @property
     def checkpoints(self) -> AsyncCheckpoints:
-        """The positions of the log's consumers, limited to the tenant if this backend is."""
+        """The positions of the log's consumers; only the tenant's if limited to one."""
         return AsyncCheckpoints(self._sync.checkpoints, self._bridge)
 
     def chooser(
@@ -84,9 +85,9 @@ class AsyncBackend(HasBridge):
         category: str | None = None,
         events: Iterable[type[Event]] | None = None,
     ) -> Callable[[], Selection]:
-        """Return a function that selects events, with the subclasses defined at each call.
+        """Return a function that makes the selection again at each call, with new subclasses.
 
-        Args and errors are those of `select`; wrong arguments are refused at once.
+        Arguments and errors are those of `select`. Wrong arguments raise at once.
         """
         return self._sync.chooser(category, events)
 
@@ -97,7 +98,7 @@ class AsyncBackend(HasBridge):
 
     @property
     def cursors(self) -> AsyncCursors:
-        """The cursors of read models: their versions in single streams, of all tenants."""
+        """The cursors of read models: their versions in single streams, for all tenants."""
         return AsyncCursors(self._sync.cursors, self._bridge)
 
     def deserialize(
@@ -109,8 +110,8 @@ class AsyncBackend(HasBridge):
         """Return an event of the log as an object of its class.
 
         Args:
-            raw: the event as the log returned it.
-            keep_unknown: return an event without a class as an `UnknownEvent`.
+            raw: an event from the log.
+            keep_unknown: whether to return an event without a class as an `UnknownEvent`.
 
         Raises:
             UnreadableEventError: the event does not fit its class.
@@ -121,7 +122,7 @@ class AsyncBackend(HasBridge):
 
     @property
     def encryption(self) -> AsyncEncryption:
-        """Encrypts this tenant's fields; `Encryption.shred` makes a subject's unreadable."""
+        """Encrypts fields of this tenant's events; `Encryption.shred` deletes a subject's key."""
         return AsyncEncryption(self._sync.encryption, self._bridge)
 
     @property
@@ -133,13 +134,15 @@ class AsyncBackend(HasBridge):
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return a backend over the same data that is limited to a tenant; this one is unchanged.
+        """Return a backend that is limited to a tenant; this one does not change.
+
+        Both have the same data.
 
         Args:
             tenant_id: any text.
 
         Raises:
-            InvalidStreamIdError: not text.
+            InvalidStreamIdError: the tenant id is not text.
         """
         return self._like(self._sync.in_tenant(tenant_id))
 
@@ -155,14 +158,14 @@ class AsyncBackend(HasBridge):
 
     @property
     def log(self) -> AsyncLog:
-        """Reads the log: of all tenants, or the tenant's part if this backend is limited to one."""
+        """The log of all tenants, or the events of one tenant if this backend is limited to it."""
         return AsyncLog(self._sync.log, self._bridge)
 
     @property
     def outbox(self) -> AsyncOutbox:
         """Publishes the events that `with_outbox` chose; only the tenant's if limited to one.
 
-        Each tenant's outbox has its own position and failed entries.
+        The outbox of a tenant has its own position and failed entries.
         """
         return AsyncOutbox(self._sync.outbox, self._bridge)
 
@@ -191,36 +194,38 @@ class AsyncBackend(HasBridge):
         ``backend.projection("balances", apply, category="account").run_forever()``
 
         Args:
-            name: text of at most 255 bytes without ``#``. Its checkpoint is kept under the name,
-                and under the tenant if this backend is limited to one.
-            handler: any function, called with a `Recorded` for each event. A `Projector` as
-                the handler applies only the events selected here.
-            category: selects the events of its streams.
-            events: selects the events of these classes and of their subclasses that are defined
-                when it runs, under all their names.
-            after: position to begin after while there is no checkpoint, exclusive.
-            batch_size: most events between two checkpoints.
-            keep_unknown: pass an event without a class to the handler as an `UnknownEvent`.
-            lease: how long a process that runs it may be silent before another one
-                takes over; a timedelta or seconds, more than twice what the handler takes for an
-                event.
-            on_failure: what to do with an event that the handler fails on: ``"stop"`` before it;
-                ``"park"`` its stream, and go on with others; ``"skip"`` it, and list it. The last
-                two try three times; a `FailurePolicy` says how often, and how long to wait.
-            version: 1 or more: a version with a checkpoint of its own, which goes no further than
-                the live one until you promote it; see `Projection.promote`. Meanwhile
-                `Recorded.replayed` is true.
-            writes: True: the handler returns `Writes`, or a list in boto3's ``TransactItems`` form.
-                The writes of as many events as fit are carried out in one transaction with the
-                checkpoint, so each is applied exactly once.
+            name: name of the projection and of its checkpoint, text of at most 255 bytes without
+                ``#``. If this backend is limited to a tenant, the checkpoint is the tenant's own.
+            handler: any function, called with a `Recorded` for each event; or a `Projector`,
+                which then applies only the selected events.
+            category: select the events of this category's streams.
+            events: select the events of these classes and of their subclasses, with all their names
+                and aliases. Subclasses that are defined later are included.
+            after: position to begin after, exclusive, while there is no checkpoint.
+            batch_size: most events between two checkpoints, 1 or more.
+            keep_unknown: whether to pass an event without a class to the handler as an
+                `UnknownEvent`.
+            lease: time without a beat after which another process takes over, a timedelta or
+                seconds. It must be more than twice the time that the handler takes for an event.
+            on_failure: how to treat an event that the handler fails on. ``"stop"``: end before it.
+                ``"park"``: set its stream aside and go on with others. ``"skip"``: list it and go
+                on after it. ``"park"`` and ``"skip"`` try three times; a `FailurePolicy` chooses
+                the number of tries and the waits.
+            version: version of the projection, 1 or more, with its own checkpoint. It goes no
+                further than the live version until you promote it; see `Projection.promote`. Until
+                then `Recorded.replayed` is True.
+            writes: whether the handler returns `Writes`, or a list in the form of boto3's
+                ``TransactItems``. The writes of as many events as fit are made in one transaction
+                with the checkpoint, so each is applied exactly once.
 
         Raises:
-            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
-            InvalidSubscriptionError: the handler is not callable, or batch_size,
-                category, events, lease or on_failure are wrong.
-            EventDefinitionError: a class in events is not an event class that can be stored.
-            InvalidConsumerError: a name that cannot be part of a key.
-            InvalidPositionError: a position below 0.
+            InvalidEnlistedWriteError: ``writes`` is set on a `MemoryBackend`, which has no tables.
+            InvalidSubscriptionError: the handler is not callable, or
+                ``batch_size``, ``category``, ``events``, ``lease`` or ``on_failure`` is wrong.
+            EventDefinitionError: a class in ``events`` is not an event class, or its events cannot
+                be stored.
+            InvalidConsumerError: the name or the version is wrong.
+            InvalidPositionError: ``after`` is below 0.
         """
         return AsyncProjection(
             self._sync.projection(
@@ -241,7 +246,7 @@ class AsyncBackend(HasBridge):
 
     @property
     def projections(self) -> AsyncProjections:
-        """Resolves the live versions of projections: ``backend.projections.live("balances")``."""
+        """Finds the live versions of projections: ``backend.projections.live("balances")``."""
         return AsyncProjections(self._sync.projections, self._bridge)
 
     def projector(
@@ -254,26 +259,27 @@ class AsyncBackend(HasBridge):
         on_failure: OnFailure = "stop",
         writes: bool = False,
     ) -> AsyncProjector:
-        """Return a projector: it applies the events of single streams to a read model, each once.
+        """Return a projector: it applies each event of single streams to a read model, once.
 
         Args:
-            name: text of at most 255 bytes without ``#``; the cursors are kept under it.
+            name: name of the read model and of its cursors, text of at most 255 bytes without
+                ``#``.
             read_model: any function, called with a `WrappedEvent` and its stream's id.
-            lease: how long other processes stay out of a stream, a timedelta or seconds; longer
-                than the read model takes for one event.
-            keep_unknown: if the projector loads a missing event that no class matches, pass it to
-                the read model as an `UnknownEvent`.
-            on_failure: what to do when the read model fails on an event; see `projection`. It is
-                tried again when the event comes again.
-            writes: True: the read model returns `Writes`, or a list in boto3's ``TransactItems``
-                form. The writes of a stream's events are carried out in one transaction with its
-                cursor, so each is applied exactly once.
+            lease: time that other processes stay out of a stream after a write, a timedelta or
+                seconds; longer than the read model takes for one event.
+            keep_unknown: whether to pass a missing event that the projector loads to the read model
+                as an `UnknownEvent` if it has no class.
+            on_failure: how to treat an event that the read model fails on; see `projection`. The
+                event is tried again when it comes again.
+            writes: whether the read model returns `Writes`, or a list in the form of boto3's
+                ``TransactItems``. The writes of a stream's events are made in one transaction with
+                its cursor, so each is applied exactly once.
 
         Raises:
-            InvalidEnlistedWriteError: ``writes`` on a `MemoryBackend`, which has no tables.
-            InvalidSubscriptionError: the read model is not callable, or lease or
-                on_failure are wrong.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidEnlistedWriteError: ``writes`` is set on a `MemoryBackend`, which has no tables.
+            InvalidSubscriptionError: the read model is not callable, or ``lease``
+                or ``on_failure`` is wrong.
+            InvalidConsumerError: the name cannot be part of a key.
         """
         return AsyncProjector(
             self._sync.projector(
@@ -292,15 +298,16 @@ class AsyncBackend(HasBridge):
         category: str | None = None,
         events: Iterable[type[Event]] | None = None,
     ) -> Selection:
-        """Return a selection of events, of the tenant if this backend is limited to one.
+        """Return a selection of events; only the tenant's if this backend is limited to one.
 
         Args:
-            category: selects the events of its streams.
-            events: selects the events of these classes.
+            category: select the events of this category's streams.
+            events: select the events of these classes and their subclasses.
 
         Raises:
-            InvalidSubscriptionError: category or events are wrong.
-            EventDefinitionError: a class in events is not an event class that can be stored.
+            InvalidSubscriptionError: ``category`` or ``events`` is wrong.
+            EventDefinitionError: a class in ``events`` is not an event class, or its events cannot
+                be stored.
         """
         return self._sync.select(category, events)
 
@@ -319,7 +326,7 @@ class AsyncBackend(HasBridge):
 
     @property
     def subscriptions(self) -> AsyncSubscriptions:
-        """Subscribes to raw events of the log; `subscriber` does so to typed ones."""
+        """Subscribes to raw events of the log; for typed events use `subscriber`."""
         return AsyncSubscriptions(self._sync.subscriptions, self._bridge)
 
     def with_outbox(
@@ -328,8 +335,8 @@ class AsyncBackend(HasBridge):
     ) -> Self:
         """Choose the events that the outbox publishes, and return this backend.
 
-        The choice holds for later appends of this process, for all tenants. A second call
-        replaces it.
+        The choice is for later appends of this process, for all tenants. A second call replaces the
+        first.
 
         Args:
             wanted: called with a copy of each `RawEvent` before it is appended; returns whether

@@ -23,14 +23,14 @@ class AsyncBoundaryIndex(Over):
         self,
         batch_size: int = 1000,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a task: ``async with courses.index.in_background():``.
+        """Run in a task during a block: ``async with courses.index.in_background():``.
 
         Args:
             batch_size: as for `run_once`.
 
         Raises:
             InputError: ``batch_size`` is not an integer of 1 or more.
-            Exception: at the end of the context, the error that ended the task.
+            Exception: the task ended with an error; it is raised at the end of the block.
         """
         return self._background(
             lambda stop: self.run_forever(stop=stop, batch_size=batch_size),
@@ -42,7 +42,7 @@ class AsyncBoundaryIndex(Over):
         stop: Event | None = None,
         batch_size: int = 1000,
     ) -> int:
-        """Index events until stopped; return how many. It looks for new ones each second.
+        """Index events until stopped; return how many. It looks for new events each second.
 
         It logs temporary errors (throttling, contention, lost connections) as warnings, and tries
         again.
@@ -63,19 +63,20 @@ class AsyncBoundaryIndex(Over):
         *,
         stop: Event | None = None,
     ) -> int:
-        """Index the events that the boundary has; return how many events this run indexed.
+        """Index the events that the boundary has now; return how many this run indexed.
 
         Args:
-            batch_size: events whose pages are written together. Fewer, larger batches cost less.
+            batch_size: number of events that are indexed together, 1 or more. Fewer, larger batches
+                cost less.
             stop: set it to return after the current batch.
 
         Raises:
             InputError: ``batch_size`` is not an integer of 1 or more.
             InvalidSubscriptionError: ``stop`` cannot stop a run.
-            StoredItemError: an item that this release cannot read.
+            StoredItemError: this release cannot read an item.
             ServiceError: AWS refused a request or did not answer. Run it again.
 
         Cost on DynamoDB: 2 requests if there is nothing to index; else 3 to 4 for each batch, and 2
-        for each different tag in it: one reads the tag's newest page, one writes it.
+        for each different tag in it, to read and to write the tag's newest page.
         """
         return await self._bridge.run(self._sync.run_once, batch_size, stop=self._stop(stop))

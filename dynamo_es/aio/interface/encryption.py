@@ -28,7 +28,7 @@ class AsyncEncryption(Over):
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return the encryption of another tenant; this one does not change.
+        """Return the encryption of one tenant; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
@@ -39,18 +39,18 @@ class AsyncEncryption(Over):
         self,
         subject: str,
     ) -> None:
-        """Delete a subject's key, so that nobody can read the subject's encrypted fields again.
+        """Delete a subject's key, so that the subject's encrypted fields can never be read again.
 
         ``backend.encryption.shred("ann")``
 
-        This process forgets the key at once. Other processes may use it for up to 300 s; fields
-        that they encrypt meanwhile load as masks afterwards. Backups of the table keep a copy of
-        the key until they expire. You can safely repeat the call: do so if it fails.
+        This process forgets the key at once. Other processes may use it for up to 300 seconds;
+        fields that they encrypt in that time load as masks later. Backups of the table keep a copy
+        of the key until they expire. If the call fails, repeat it: that is safe.
 
         Raises:
             UnknownSubjectError: the subject never had a key in this tenant, so no field was
                 encrypted for it. Check the spelling.
-            InvalidSubjectError: a subject that is not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit.

@@ -46,32 +46,34 @@ class AsyncEventStore(Over):
         transact_with: Sequence[EnlistedWrite] = (),
         group: bool = False,
     ) -> StoredVersion | None:
-        """Append events to a stream: all of them or none.
+        """Append events to a stream: all or none.
 
         Args:
             events: the events, in order; wrap one in `WrappedEvent` to choose its metadata.
             stream_id: the stream.
             expected_version: version that the stream must have; 0 (the default): it must not exist.
-                The result of an append or of `EventStore.version`, or ``ExplicitVersioning`` with a
-                generation, is also refused if the stream was deleted and created again since.
-                ``ANY_VERSION``: append at the end. ``NO_VERSIONING``: to a stream without versions.
+                With the result of an append or of `EventStore.version`, or with an
+                ``ExplicitVersioning`` that has a generation, the append is also refused if the
+                stream was deleted and created again since. ``ANY_VERSION``: append at the end.
+                ``NO_VERSIONING``: append to a stream without versions.
             transact_with: up to 99 writes to your own tables, in the form of boto3's
                 ``TransactItems``; carried out with the events, or not at all.
-            group: whether appends of this process that wait for the same stream become one commit:
-                up to 25 appends a request. It needs ``ANY_VERSION``, and no ``transact_with``. An
-                append that meets no other is sent at once.
+            group: whether to put appends of this process that wait for the same stream into one
+                commit, up to 25 appends in a request. It needs ``ANY_VERSION``, and no
+                ``transact_with``. If no other append is on its way, this one is sent at once.
 
         Returns:
-            The version of the last event, with its generation. None: no events, or no versions.
+            The version of the last event, with its generation. None if there are no events, or the
+            stream has no versions.
 
         Raises:
             ConcurrentStreamWriteError: the stream has another version. Nothing was written.
-            InvalidEventError: an event that would load with other values or types.
-            EventDefinitionError: a class whose events another process could not load.
+            InvalidEventError: an event would load with other values or types.
+            EventDefinitionError: another process could not load events of this class.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
                 With ``ANY_VERSION`` or ``NO_VERSIONING``, first look for them in the stream.
             ContentionError: with ``group``, the appends before it took more than ten seconds.
-            InputError: ``group`` with an expected version or with ``transact_with``.
+            InputError: ``group`` comes with an expected version or with ``transact_with``.
 
         Other errors, and the cost: see `StorageStrategy.insert_events` and `Encryption.encrypt`.
         """
@@ -92,18 +94,18 @@ class AsyncEventStore(Over):
         unchanged: Mapping[StreamId, int | ExplicitVersioning] = NO_VERSIONS,
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> dict[StreamId, StoredVersion]:
-        """Append to several streams in one write: to all of them or to none.
+        """Append to several streams in one write: to all or to none.
 
-        ``append_all({ann: [Sent(5)], bob: [Got(5)]}, expected={ann: 7, bob: 3},
-        unchanged={rules: 2})``. What you decided from several streams is stored only if none of
-        them has changed since you read them.
+        ``append_all({ann: [Sent(5)], bob: [Got(5)]}, expected={ann: 7, bob: 3}, unchanged={rules:
+        2})``. A decision that you based on several streams is stored only if none of them has
+        changed since you read it.
 
         Args:
             streams: the events of each stream, in order; one event or more.
             expected: version that each stream must have, as in `append`; a stream without an entry
                 must not exist. `ANY_VERSION` is refused: you could not repeat the call safely.
-            unchanged: versions of streams that the call does not write to, as in ``expected``. Each
-                must have its version at the moment of the write; 0: it must not exist.
+            unchanged: version that each of these other streams must have when the call writes; 0:
+                the stream must not exist. The call does not write to them.
             transact_with: writes to your own tables, as in `append`. Streams, checks and writes are
                 at most 100 together.
 
@@ -111,11 +113,12 @@ class AsyncEventStore(Over):
             The new version of each stream in ``streams``.
 
         Raises:
-            AppendAllConflictError: streams have changed; its ``conflicts`` has the errors of one of
-                them or more, with the events that were faster. Nothing was written. A call with
-                one stream and nothing in ``unchanged`` raises `ConcurrentStreamWriteError`, as
-                `append` does.
-            InputError: a wrong argument, such as a stream in both mappings, or ``unchanged`` alone.
+            AppendAllConflictError: one or more streams have changed. Its ``conflicts`` has the
+                error of at least one of them, with the events of the faster writer. Nothing was
+                written. A call with one stream and nothing in ``unchanged`` raises
+                `ConcurrentStreamWriteError` instead, as `append` does.
+            InputError: an argument is wrong, such as a stream in both mappings, or ``unchanged``
+                without ``streams``.
             AppendOutcomeUnknownError: the answer was lost. Append the same wrapped events again.
 
         Other errors, and the cost: see `StorageStrategy.insert_all`.
@@ -134,11 +137,11 @@ class AsyncEventStore(Over):
         stream_id: StreamId,
         expected_version: int | Versioning = 0,
     ) -> AppendCost:
-        """Return what `append` would be charged for these events, without a request.
+        """Return what `append` would cost for these events, without a request.
 
-        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Arguments and
-        errors are those of `append`. Encrypted fields count with the size of their ciphertext. In
-        memory nothing is charged: the result counts the events, and its units are 0.
+        ``store.append_cost(Deposited(amount=5), stream_id=ann).write_units``. Arguments and errors
+        are those of `append`. Encrypted fields count with the size of their ciphertext. In memory,
+        nothing is charged: the result has the number of events, and 0 units.
         """
         return await self._bridge.run(
             self._sync.append_cost, *events, stream_id=stream_id, expected_version=expected_version
@@ -150,16 +153,16 @@ class AsyncEventStore(Over):
         *,
         expected_version: int | Versioning | Mapping[StreamId, int | Versioning] = 0,
     ) -> dict[StreamId, StoredVersion | None]:
-        """Append to many streams, each on its own, in few requests: for imports and fan-out.
+        """Append to many streams, each on its own, in few requests, such as for an import.
 
         ``append_many({ann: [Opened()], bob: [Opened()]})``. Each stream gets all its events or
-        none, as with `append`, but some streams may fail while others succeed. For all streams or
-        none, see `append_all`.
+        none, but some streams may fail while others succeed. To append to all streams or none, use
+        `append_all`.
 
         Args:
             streams: the events of each stream, in order.
             expected_version: version that each stream must have, as in `append`; or a mapping with
-                the version of each stream, where a stream without an entry must not exist.
+                the version of each stream. A stream without an entry must not exist.
 
         Returns:
             The new version of each stream, as `append` returns it.
@@ -168,7 +171,7 @@ class AsyncEventStore(Over):
             AppendsFailedError: an append failed; its ``errors`` has the error of each stream, its
                 ``stored`` the new versions of the others. To try again, append the failed events
                 again, in the same `WrappedEvent` objects.
-            InputError: a wrong argument; nothing was written.
+            InputError: an argument is wrong; nothing was written.
 
         Other errors: those of the events themselves, as in `append`; then nothing was written. Cost
         on DynamoDB: see `StorageStrategy.insert_many`.
@@ -181,40 +184,40 @@ class AsyncEventStore(Over):
         self,
         stream_id: StreamId,
     ) -> None:
-        """Delete a stream with its snapshot; for errors see `StorageStrategy.delete_stream`."""
+        """Delete a stream and its snapshot. Errors, cost: see `StorageStrategy.delete_stream`."""
         await self._bridge.run(self._sync.delete_stream, stream_id)
 
     async def exists(
         self,
         stream_id: StreamId,
     ) -> bool:
-        """Return whether a stream has any event, at the cost of `version`."""
+        """Return whether a stream has events. It costs as much as `version`."""
         return await self._bridge.run(self._sync.exists, stream_id)
 
     async def generation_of(
         self,
         stream_id: StreamId,
     ) -> int | None:
-        """Return the present generation of a stream; None: it has no events. Cost: 1 request."""
+        """Return the present generation of a stream; None if it has no events. Cost: 1 request."""
         return await self._bridge.run(self._sync.generation_of, stream_id)
 
     @property
     def groups(self) -> Groups:
-        """Where grouped appends of this process wait for each other."""
+        """The queues in which grouped appends of this process wait for each other."""
         return self._sync.groups
 
     def is_consistent(
         self,
         asked: bool | None,
     ) -> bool:
-        """Return whether a read must be consistent that asked for it, or left it to the default."""
+        """Return whether a read must be consistent; ``asked`` is the caller's argument."""
         return self._sync.is_consistent(asked)
 
     def is_snapshot(
         self,
         raw: RawEvent,
     ) -> bool:
-        """Return whether a stored event is of a `Snapshot` class."""
+        """Return whether the class of a stored event is a `Snapshot` class."""
         return self._sync.is_snapshot(raw)
 
     @overload
@@ -256,18 +259,18 @@ class AsyncEventStore(Over):
         keep_unknown: bool = False,
         consistent: bool | None = None,
     ) -> AsyncGenerator[WrappedEvent[Any]]:
-        """Yield the events of a stream one by one, however long it is.
+        """Yield the events of a stream one by one, from a stream of any length.
 
         ``next(store.iter_stream(ann, newest_first=True, page_size=1))`` is the newest event. Memory
-        holds two pages: while you work on one, a task reads the next. You get the stream as the
-        first request finds it, which is sent when you ask for the first event; later appends are
-        left out. You can stop at any time.
+        holds two pages: while you work on one, a task reads the next. The first request is sent
+        when you ask for the first event; appends after that request are left out. You can stop at
+        any time.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based. None: the newest snapshot and the events
                 after it, as in `load_stream`.
-            stop: version to stop before, exclusive. None: to the end.
+            stop: version to stop before, exclusive. None: read to the end.
             newest_first: begin with the last event of the range; it needs a ``start``.
             page_size: commits to read at a time, 1 or more; a page has at most 1 MB.
             events: as in `load_stream`.
@@ -275,11 +278,11 @@ class AsyncEventStore(Over):
             consistent: as in `load_stream`.
 
         Raises:
-            StreamGapError: the stream was deleted while you were reading it. You have got its
-                events up to there, and never those of a later generation.
-            InputError: a page size that is not an integer of 1 or more; at the call.
+            StreamGapError: the stream was deleted while you were reading it. You got its events up
+                to there, and none of a later generation.
+            InputError: the page size is not an integer of 1 or more. Raised by the call itself.
 
-        Other errors are those of `load_stream`, each in the place of its event. For the cost see
+        Other errors are those of `load_stream`, each raised when its event comes. For the cost see
         `StorageStrategy.iter_events`.
         """
         call: Any = self._sync.iter_stream
@@ -305,13 +308,13 @@ class AsyncEventStore(Over):
         *,
         keep_unknown: bool = False,
     ) -> list[tuple[UUID, WrappedEvent[Any] | None]]:
-        """Return a range of a stream, with objects for the events of some names only.
+        """Return a range of a stream, with objects only for events that have one of some names.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based.
             stop: version to stop before, exclusive.
-            names: names of the events to make objects of; None: all. The others need no class.
+            names: names of the events to return as objects; None: all. Other events need no class.
             keep_unknown: as in `load_stream`.
 
         Returns:
@@ -346,7 +349,7 @@ class AsyncEventStore(Over):
         *,
         consistent: bool = True,
     ) -> list[RawEvent]:
-        """Return the events of `load_stream` in their stored form; `read` makes objects of them."""
+        """Return the events of `load_stream` in their stored form, for `read`."""
         return await self._bridge.run(
             self._sync.load_raw, stream_id, start, stop, consistent=consistent
         )
@@ -389,38 +392,38 @@ class AsyncEventStore(Over):
     ) -> list[WrappedEvent[Any]]:
         """Return the events of a stream, in the order of their versions.
 
-        ``load_stream(ann, events=(Opened, Deposited))`` refuses events of other classes, and a
-        type checker knows the classes of the rest.
+        ``load_stream(ann, events=(Opened, Deposited))`` refuses events of other classes, and type
+        checkers know the classes of the result.
 
         Args:
             stream_id: the stream.
-            start: first version, inclusive, 1-based. None: the newest snapshot and the events
-                after it; without one, from the first event.
-            stop: version to stop before, exclusive. None: to the end.
+            start: first version, inclusive, 1-based. None: the newest snapshot and the events after
+                it; all events if there is no snapshot.
+            stop: version to stop before, exclusive. None: read to the end.
             events: the class of the events, a tuple of classes, or a union. None: any class.
-            keep_unknown: return an event whose name no class has as an `UnknownEvent`.
-            consistent: whether the result has every append that was answered before the call.
-                False: other processes' appends of the last second may be missing, at half the
-                read units. None: as configured (``DynamoConfig.consistent_loads``).
-            as_of: in place of ``stop``: leave out commits that were appended later; a moment with a
-                time zone. The time of a commit is the latest ``created_at`` of its events. Such
-                a load is consistent.
+            keep_unknown: whether to return an `UnknownEvent` for an event whose name no class has.
+            consistent: whether the result includes every append that succeeded before the call.
+                False: the load costs half, but other processes' appends of the last second may be
+                missing. None: as configured (``DynamoConfig.consistent_loads``).
+            as_of: a datetime with a time zone, in place of ``stop``: leave out commits that were
+                appended later. The time of a commit is the latest ``created_at`` of its events.
+                Such a load is consistent.
 
         Returns:
-            The events; ``[]`` for a stream that does not exist. A snapshot is passed over if its
-            class is gone or has another schema version now.
+            The events; ``[]`` if the stream does not exist. If the class of the snapshot is gone or
+            has another schema version, you get all events instead.
 
         Raises:
             UnknownEventError: no class has the name of an event.
-            UnreadableEventError: an event does not fit its class, is not of a class in
-                ``events``, or an upcaster failed.
-            EventDefinitionError: ``events`` has something that is not an event class.
+            UnreadableEventError: an event does not fit its class, its class is not in ``events``,
+                or an upcaster failed.
+            EventDefinitionError: an entry of ``events`` is not an event class.
             InputError: ``as_of`` has no time zone, or is given with ``stop``.
             StreamGapError: with ``as_of``, also if the stream was deleted in the meantime.
 
         Other errors and the cost: see `StorageStrategy.fetch_events` and, for encrypted fields,
-        `Encryption.decrypt`. A snapshot that is passed over costs one more load.
-        ``as_of`` costs 2 requests more, and 1 for each halving of the stream's commits.
+        `Encryption.decrypt`. A snapshot that cannot be used costs one more load. ``as_of`` costs 2
+        requests more, and 1 for each step of a binary search among the commits.
         """
         call: Any = self._sync.load_stream
         return await self._bridge.run(
@@ -443,7 +446,7 @@ class AsyncEventStore(Over):
         self,
         raws: Iterable[RawEvent],
     ) -> list[WrappedEvent[Any]]:
-        """Return stored events as objects, such as ``ConcurrentStreamWriteError.winning``.
+        """Return stored events, such as ``ConcurrentStreamWriteError.winning``, as objects.
 
         Each call makes new objects. Errors are those of `load_stream`.
         """
@@ -456,18 +459,18 @@ class AsyncEventStore(Over):
         *,
         notes: dict[str, Any] | None = None,
     ) -> None:
-        """Save the snapshot of a stream at a version; an older one never replaces a newer one.
+        """Save a snapshot of a stream at a version. An older one never replaces a newer one.
 
         Args:
             stream_id: the stream.
-            snapshot: an event, usually a `Snapshot`, wrapped with the stream's version that it
-                stands for and, if known, the generation. A snapshot of an earlier generation is
-                dropped.
+            snapshot: an event, usually a `Snapshot`, wrapped with the version of the stream that it
+                is the state of and, if known, the generation. A snapshot of an earlier generation
+                is dropped.
             notes: the library's own entries for the stored context; their names begin with ``$``.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
-            InvalidEventError: a snapshot without a version, or that would load with other values.
+            InvalidEventError: the snapshot has no version, or would load with other values.
 
         Other errors and the cost: see `StorageStrategy.save_snapshot`.
         """
@@ -475,14 +478,14 @@ class AsyncEventStore(Over):
 
     @property
     def tenant_id(self) -> TenantId:
-        """The tenant whose streams these are."""
+        """The tenant of the streams."""
         return self._sync.tenant_id
 
     async def version(
         self,
         stream_id: StreamId,
     ) -> StoredVersion | None:
-        """Return the version of a stream, 0 if it does not exist; None without versions.
+        """Return the version of a stream: 0 if it does not exist, None if it has no versions.
 
         Cost on DynamoDB: 1 request, however long the stream is; see `StorageStrategy.head`.
         """
@@ -501,5 +504,5 @@ class AsyncEventStore(Over):
         stream_id: StreamId,
         version: int,
     ) -> PastVersion:
-        """Return a version that a stream has had, for `load_past`."""
+        """Check that a stream had a version, and return it for `load_past`."""
         return await self._bridge.run(self._sync.version_at, stream_id, version)

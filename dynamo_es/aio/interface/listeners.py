@@ -28,15 +28,15 @@ class AsyncListeners(Over):
         listener: Listener | AsyncListener,
         to: type[Event] | str,
     ) -> None:
-        """Call a listener with the events of later appends; registering it again changes nothing.
+        """Call a listener with the events of later appends. A second registration changes nothing.
 
         ``backend.listeners.register(print_event, to="account")``
 
         Args:
             listener: any function, such as `Projector.project`. If it has a parameter
                 ``generation``, it gets the stream's generation, or 0 if that is unknown.
-            to: an event class, for its events and those of its subclasses; or a category, for the
-                events of its streams.
+            to: an event class: the listener gets its events and those of its subclasses. Or a
+                category: it gets the events of its streams.
 
         Raises:
             InvalidSubscriptionError: the listener is not callable, or ``to`` is
@@ -49,12 +49,12 @@ class AsyncListeners(Over):
         listener: Listener | AsyncListener,
         to: type[Event] | str,
     ) -> None:
-        """Stop calling a listener; removing one that is not registered changes nothing."""
+        """Stop calling a listener. Does nothing if it is not registered."""
         self._sync.remove(self._plain(listener), to)
 
     def scoped_for_tenant(
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return the listeners of one tenant's events, which are called along with these."""
+        """Return an object that registers listeners for the events of one tenant."""
         return self._like(self._sync.scoped_for_tenant(tenant_id))

@@ -29,7 +29,7 @@ class AsyncOutbox(Over):
     async def entries(
         self,
     ) -> list[OutboxEntry]:
-        """Return the events that failed and are not published yet, dead or not, by position.
+        """Return the entries of failed events that are not published yet, sorted by position.
 
         Raises:
             InvalidConsumerError: the outbox's name cannot be part of a key.
@@ -48,12 +48,12 @@ class AsyncOutbox(Over):
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a task: ``async with outbox.in_background(publish):``.
+        """Run in a task during a block: ``async with outbox.in_background(publish):``.
 
-        Args are those of `run_forever`; the publisher is called in that task.
+        Arguments are those of `run_forever`. The publisher is called in that task.
 
         Raises:
-            Exception: at the end of the context, the error that ended the task.
+            Exception: the task ended with an error; it is raised at the end of the block.
         """
         return self._background(
             lambda stop: self.run_forever(
@@ -78,16 +78,16 @@ class AsyncOutbox(Over):
         self,
         name: str,
     ) -> Self:
-        """Return another outbox of the same events, for another receiver.
+        """Return another outbox for the same events, with its own position, for another receiver.
 
         Args:
-            name: text of at most 255 bytes, without ``#``.
+            name: name of that outbox, text of at most 255 bytes, without ``#``.
         """
         return self._like(self._sync.named(name))
 
     @property
     def position(self) -> Coroutine[Any, Any, Position]:
-        """Every event up to here was tried; 0 before the first run. Cost: 1 request."""
+        """The outbox has tried every event up to here; 0 before the first run. Cost: 1 request."""
         return self._bridge.run(lambda: self._sync.position)
 
     async def reset(
@@ -99,7 +99,7 @@ class AsyncOutbox(Over):
         If you set it back, the events in between are published again. Entries do not change.
 
         Raises:
-            InvalidPositionError: negative, or after the end of the log.
+            InvalidPositionError: the position is negative, or after the end of the log.
             OutboxBusyError: a worker has the lease.
             EventStoreError: other errors of `entries`.
 
@@ -114,9 +114,9 @@ class AsyncOutbox(Over):
         """Make the next run try a failed event again, with the tries and the time of a new event.
 
         Raises:
-            UnknownOutboxEntryError: no entry is at that position; it was never there, or its event
-                is published by now.
-            InvalidPositionError: a negative position.
+            UnknownOutboxEntryError: there is no entry at that position: its event never failed, or
+                was published since.
+            InvalidPositionError: the position is negative.
             InvalidConsumerError: the outbox's name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
@@ -127,7 +127,7 @@ class AsyncOutbox(Over):
     ) -> int:
         """Make the next run try all dead entries again; return their number.
 
-        Entries that wait for their next try do not change. The errors are those of `entries`.
+        Entries that wait for their next try do not change. Errors are those of `entries`.
         """
         return await self._bridge.run(self._sync.retry_all)
 
@@ -143,25 +143,25 @@ class AsyncOutbox(Over):
         lease: timedelta | float = 60.0,
         keep_unknown: bool = False,
     ) -> OutboxReport:
-        """Run again and again until stopped.
+        """Publish events as they come, until stopped.
 
-        Without work, or while another worker has the lease, it looks again after 0.1 s, later after
-        up to 1 s. It logs temporary errors (throttling, contention, lost connections) as warnings,
-        and tries again.
+        Without work, or while another worker has the lease, it looks again after 0.1 seconds, later
+        after up to 1 second. It logs temporary errors (throttling, contention, lost connections) as
+        warnings, and tries again.
 
         Args:
-            publisher: see `run_once`, as for the other arguments.
+            publisher: as for `run_once`.
             stop: set it in another task or a signal handler to return after the current run;
                 None: run until an error.
             limit: most tries between two looks at ``stop``.
-            attempts: most tries of an event; None: any number.
-            give_up_after: how long an event is tried again.
-            retry_delay: time between the first try and the second.
-            lease: time that other workers stay out after each write.
-            keep_unknown: pass on an event without a class.
+            attempts: as for `run_once`.
+            give_up_after: as for `run_once`.
+            retry_delay: as for `run_once`.
+            lease: as for `run_once`.
+            keep_unknown: as for `run_once`.
 
         Returns:
-            The work of all runs in one report; position and flags are those of the last run.
+            One report of all runs; position and flags are those of the last run.
 
         Raises:
             Exception: the errors of `run_once`, except for temporary ones.
@@ -192,45 +192,46 @@ class AsyncOutbox(Over):
     ) -> OutboxReport:
         """Publish the events that are due, and then the new ones, in the order of positions.
 
-        Events that failed earlier are due once their delay is over. An event that cannot be
-        published does not hold up the others; one whose stream was deleted is dropped.
+        Events that failed earlier are due when their delay is over. An event that cannot be
+        published does not stop the others. A failed event whose stream was deleted is dropped.
 
         Args:
             publisher: any function, called with a `Recorded` for each event. If its attribute
-                ``as_stored`` is True, as with the publishers in `dynamo_es.aws_lambda`, it gets
-                the `RecordedRaw`, and needs no event classes. An exception of the publisher, or
-                of making the typed event, is a failed try. A `BaseException` such as
+                ``as_stored`` is True, as with the publishers in `dynamo_es.aws_lambda`, it gets the
+                `RecordedRaw`, and needs no event classes. If the publisher raises an exception, or
+                the event does not load, that is a failed try. A `BaseException` such as
                 `KeyboardInterrupt` ends the run and does not count as a try.
             limit: most tries of this run, 1 or more.
-            attempts: most tries of an event, 1 or more; None: as many as its time allows.
-            give_up_after: how long an event is tried again, a timedelta or seconds. A try that
-                fails so long after the event's first try is the last. Then the event is dead
+            attempts: most tries of an event, 1 or more; None: as many as ``give_up_after`` allows.
+            give_up_after: how long an event is tried again, a timedelta or seconds. The first
+                failure after this time since the event's first try is the last: the event is dead
                 until `Outbox.retry`.
-            retry_delay: time between the first try and the second; each further wait is
-                twice the one before, up to an hour. 0: the next run tries again.
-            lease: time that other workers stay out after each write of this one, 1 s or more.
-                A publisher must return within half of that time.
-            keep_unknown: pass an event without a class to the publisher as an `UnknownEvent`, with
-                its data as stored. If False, such an event is a failed try.
+            retry_delay: time between the first try and the second, a timedelta or seconds; each
+                further wait is twice as long, up to an hour. 0: the next run tries again.
+            lease: time that other workers stay out after each write of this worker, a timedelta or
+                seconds, 1 second or more. A publisher must return within half of this time.
+            keep_unknown: whether to pass an event without a class to the publisher as an
+                `UnknownEvent`, with its data as stored. False: such an event is a failed try.
             stop: set it to return after the current call of the publisher.
 
         Returns:
-            What the run did. If another worker has the lease: nothing, and ``busy`` is True.
+            A report of the run. If another worker has the lease, nothing was done, and ``busy`` is
+            True.
 
         Raises:
-            InvalidSubscriptionError: the publisher is not callable, or a number
-                is out of range. A publisher that returns an awaitable ends the run, and nothing
-                moves.
+            InvalidSubscriptionError: the publisher is not callable, or a number is
+                out of range. Also if the publisher returns an awaitable: the event then counts as
+                not tried.
             InvalidConsumerError: the outbox's name cannot be part of a key.
-            InvalidPositionError: the outbox is after the end of the log: the log is a different
-                or restored one.
-            ServiceError: AWS refused or did not answer. Run again; the event that was published
-                last may be published again.
+            InvalidPositionError: the outbox is after the end of the log, so the log is another or a
+                restored one.
+            ServiceError: AWS refused or did not answer. Run again; the events of the last publisher
+                call may be published again.
 
-        Cost on DynamoDB: without work 1 request and a read of the log, no write, and once a
-        minute a look for events after the end of the log. With work 2 requests more, a write of
-        1 unit for each call of the publisher, and writes of 4 to 6 units for each failed try and
-        for each event published after one.
+        Cost on DynamoDB: without work, 1 request and a read of the log, no write, and once a minute
+        a look for events without a position. With work, 2 requests more, a write of 1 unit for each
+        call of the publisher, and writes of 4 to 6 units for each failed try and for each event
+        that is published after a failed try.
         """
         return await self._bridge.run(
             self._sync.run_once,
@@ -251,7 +252,7 @@ class AsyncOutbox(Over):
         """Drop an entry, dead or not, without publishing its event.
 
         Raises:
-            UnknownOutboxEntryError: no entry is at that position.
+            UnknownOutboxEntryError: there is no entry at that position.
             OutboxBusyError: a worker has the lease.
             EventStoreError: other errors of `retry`.
 

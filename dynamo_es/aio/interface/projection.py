@@ -33,10 +33,11 @@ class AsyncProjection(RunsByStream):
         stop: Event | None = None,
         on_progress: Callable[[ProjectionReport], object] | None = None,
     ) -> ProjectionReport:
-        """Handle the events up to the live version's position, and return there.
+        """Handle the events up to the position of the live version, and return.
 
-        Without a live version, and without a checkpoint of the projection without versions, it goes
-        to the end of the log. Every event is replayed: see `Recorded.replayed`.
+        If no version is live, it goes up to the checkpoint of the projection without versions; if
+        there is none either, to the end of the log. Every event is replayed: see
+        `Recorded.replayed`.
 
         Args:
             stop: set it to return after the current event.
@@ -59,13 +60,13 @@ class AsyncProjection(RunsByStream):
         self,
         on_progress: Callable[[ProjectionReport], object] | None = None,
     ) -> AbstractAsyncContextManager[Self]:
-        """Run in a task: ``async with projection.in_background():``.
+        """Run in a task during a block: ``async with projection.in_background():``.
 
         Args:
             on_progress: see `run_forever`; called in that task.
 
         Raises:
-            Exception: at the end of the context, the error that ended the task.
+            Exception: the task ended with an error; it is raised at the end of the block.
         """
         return self._background(
             lambda stop: self.run_forever(stop=stop, on_progress=on_progress),
@@ -74,41 +75,42 @@ class AsyncProjection(RunsByStream):
 
     @property
     def name(self) -> str:
-        """The name that its checkpoint is kept under."""
+        """The name of the projection and of its checkpoint."""
         return self._sync.name
 
     @property
     def over_all_logs(self) -> bool:
-        """Whether it reads the logs of all tenants, with a checkpoint in each."""
+        """Whether it reads a log for each tenant, with a checkpoint in each log."""
         return self._sync.over_all_logs
 
     async def pause(
         self,
     ) -> None:
-        """Stop the workers of this projection before their next batch, until you `resume` it.
+        """Stop the workers of this projection before their next batch, until you call `resume`.
 
-        They keep running, and wait. With ``writes=True``, a busy worker notices within a third of
-        its lease. `Projection.run_once` raises `ProjectionPausedError`. With a log of each
-        tenant, a projection of all is paused in the logs in which it has run.
+        Workers keep running, but wait. With ``writes=True``, a busy worker notices the pause within
+        a third of its lease. `Projection.run_once` raises `ProjectionPausedError`. A projection
+        that reads a log for each tenant is paused in the logs in which it has run.
 
         Raises:
-            UnknownConsumerError: the projection has not run.
+            UnknownConsumerError: the projection has not run yet.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.pause)
 
     @property
     def position(self) -> Coroutine[Any, Any, Position | None]:
-        """The position of its checkpoint; None before its first run.
+        """The position of the projection's checkpoint; None before its first run.
 
         Raises:
-            TenantRequiredError: each tenant has a log, so it has one in each; see `positions`.
+            TenantRequiredError: the projection has a position in each tenant's log; see
+                `positions`.
         """
         return self._bridge.run(lambda: self._sync.position)
 
     @property
     def positions(self) -> Coroutine[Any, Any, dict[TenantId, Position]]:
-        """With a log of each tenant, the positions of its checkpoints in those where it has run."""
+        """The position in each tenant's log where the projection has run, if it reads all logs."""
         return self._bridge.run(lambda: self._sync.positions)
 
     async def promote(
@@ -118,16 +120,16 @@ class AsyncProjection(RunsByStream):
     ) -> LiveVersion:
         """Make this version the live one, in one conditional write.
 
-        Readers that resolve `Backend.projections` find it from now on. The version before stops
-        before its next batch of events; until then both may handle the same events, so end its
-        process first if side effects must not be repeated. `Projection.run_forever` of this
+        Readers that ask `Backend.projections` find this version from now on. The previous version
+        stops before its next batch of events. Until then, both may handle the same events, so end
+        its process first if side effects must not be repeated. `Projection.run_forever` of this
         version goes on from its checkpoint.
 
         Args:
-            force: whether to promote it although it is not as far as the live one.
+            force: whether to promote this version even if it lags the live one.
 
         Raises:
-            VersionLagsError: it is not as far as the live one: call `Projection.catch_up`.
+            VersionLagsError: this version lags the live one: call `Projection.catch_up` first.
             InvalidSubscriptionError: the projection has no version.
             ServiceError: AWS refused or did not answer.
         """
@@ -137,20 +139,22 @@ class AsyncProjection(RunsByStream):
         self,
         position: Position | None = None,
     ) -> None:
-        """Set the checkpoint back, so that the next run gives the handler the later events again.
+        """Set the checkpoint back or forward: the next run handles the events after it.
 
-        A process that runs the projection goes on from there too, after its current batch or, if
-        it is idle, after a third of the lease. The read model and the cursors of a `Projector` do
-        not change: a projector passes over the events that it has applied.
+        A running process also goes on from there, after its current batch or, if it is idle, after
+        a third of the lease. The read model and the cursors of a `Projector` do not change: a
+        projector passes over events that it has applied.
 
         Args:
-            position: the next run handles the events after it; None: those after ``after``. With a
-                log of each tenant, a projection of all is set back to the beginning of each.
+            position: new position of the checkpoint; None: the position ``after`` that the
+                projection was made with. A projection that reads a log for each tenant can only be
+                set back to the beginning of each log.
 
         Raises:
             UnknownConsumerError: the projection has not run, so it has no checkpoint.
-            InvalidPositionError: negative, or after the end of the log.
-            TenantRequiredError: a position above 0, and each tenant has a log.
+            InvalidPositionError: the position is negative, or after the end of the log.
+            TenantRequiredError: the position is above 0, but the projection reads a log for each
+                tenant.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.reset, position)
@@ -167,21 +171,22 @@ class AsyncProjection(RunsByStream):
         tenant_id: TenantId | None = None,
         stop: Event | None = None,
     ) -> RetryReport:
-        """Give the handler the events of parked streams again, in order, and unpark the streams.
+        """Handle the events of parked streams again, in order, and unpark the streams.
 
-        A stream whose event fails again stays parked from that event on. You can call it while the
-        projection runs.
+        If an event fails again, its stream stays parked from that event on. You can call this while
+        the projection runs.
 
         Args:
-            stream_id: the stream to retry; None: all.
-            tenant_id: tenant of the stream, with a log of each tenant; None: all tenants.
+            stream_id: the stream to retry; None: all parked streams.
+            tenant_id: retry only streams of this tenant, if each tenant has its own log; None: all
+                tenants.
             stop: set it to return after the current event.
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
 
-        Cost: it reads the pages of the log from the first event that failed to the last one that
-        was passed over.
+        Cost: reads of the log's pages from the first event that failed to the last one that was
+        passed over.
         """
         return await self._bridge.run(
             self._sync.retry_parked, stream_id, tenant_id, self._stop(stop)
@@ -192,9 +197,9 @@ class AsyncProjection(RunsByStream):
         stop: Event | None = None,
         on_progress: Callable[[ProjectionReport], object] | None = None,
     ) -> ProjectionReport:
-        """Handle the events that the log has, and new ones as they come, until stopped.
+        """Handle the events of the log, and new events as they come, until stopped.
 
-        At the end of the log it asks for new events after 50 ms, later once a second. It logs
+        At the end of the log, it looks for new events after 50 ms, later once a second. It logs
         temporary errors (throttling, lost connections) as warnings, and tries again. While another
         process has the lease, it waits. When it returns, it gives the lease back.
 
@@ -205,7 +210,7 @@ class AsyncProjection(RunsByStream):
                 end of the log.
 
         Returns:
-            What the run did, once ``stop`` is set.
+            A report of the run, after ``stop`` is set.
 
         Raises:
             Exception: the errors of `run_once`, except for temporary ones.
@@ -226,22 +231,24 @@ class AsyncProjection(RunsByStream):
         Args:
             stop: set it to return after the current event.
             on_progress: called with a report after each batch.
-            tenants: with a log of each tenant, run in the logs of these; None: in all logs.
+            tenants: if each tenant has its own log, run only in the logs of these tenants; None: in
+                all logs.
 
         Returns:
-            What the run did. Over the logs of all tenants, positions are sums.
+            A report of the run. Over several logs, positions are sums.
 
         Raises:
             ServiceError: AWS refused or did not answer; run again.
             ProjectionBusyError: another worker has the lease, and there are events to handle; run
                 again.
+            ProjectionPausedError: the projection is paused, and there are events to handle.
             CursorBusyError: another process applies events of a projector's stream; run again.
-            InvalidPositionError: the checkpoint is after the end of the log: the log is a
-                different or restored one.
+            InvalidPositionError: the checkpoint is after the end of the log, so the log is another
+                or a restored one.
             InvalidSubscriptionError: the handler returned an awaitable, or ``stop`` is not an
                 ``asyncio.Event``.
             UnreadableEventError: an event does not fit its class; also `UnknownEventError`.
-            Exception: the error that the handler raised. The checkpoint is before that event.
+            Exception: the handler raised it. The checkpoint is before that event.
         """
         return await self._bridge.run(
             self._sync.run_once, self._stop(stop), self._plain(on_progress), tenants=tenants
@@ -249,5 +256,5 @@ class AsyncProjection(RunsByStream):
 
     @property
     def version(self) -> int | None:
-        """The version; None: the projection has no versions."""
+        """The version of this projection; None if it has no versions."""
         return self._sync.version

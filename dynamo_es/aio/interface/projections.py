@@ -19,13 +19,13 @@ class AsyncProjections(Over):
         self,
         name: str,
     ) -> int | None:
-        """Return the live version of a projection; None: no version was promoted.
+        """Return the live version of a projection; None if no version was promoted.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
 
-        Cost: 1 request, a read of one unit. Keep the answer for as long as readers may use the
-        version before.
+        Cost: 1 request, 1 read unit. You can cache the result for as long as readers may use the
+        previous version.
         """
         return await self._bridge.run(self._sync.live, name)

@@ -32,31 +32,30 @@ class AsyncProjector(Over):
         *,
         generation: int = 0,
     ) -> int:
-        """Apply an event, and before it any earlier events of its stream that are missing.
+        """Apply an event, after any earlier events of its stream that are missing.
 
         You can register it as a listener:
-        ``backend.listeners.register(projector.project, to="account")``. Registered for classes of
-        events, it applies missing events of these classes only.
+        ``backend.listeners.register(projector.project, to="account")``. If you register it for
+        event classes, it applies only missing events of these classes.
 
         Args:
             wrapped_event: the event, with its version.
             stream_id: id of its stream.
             tenant_id: tenant of its stream; None: that of the backend that made the projector.
-            position: ignored; listeners get it.
-            generation: generation of the stream, as the log and listeners give it. A later one
-                starts again at version 1. If 0, the event's own generation is used or, without one,
-                the cursor's.
+            position: ignored; it is there because listeners get it.
+            generation: generation of the stream, from the log or a listener. A higher one begins
+                again at version 1. 0: that of the event or, if it has none, of the cursor.
 
         Returns:
-            The number of events applied; 0 if this event was applied before, or belongs to an
-            earlier generation.
+            The number of events that were applied; 0 if this event was applied before, or belongs
+            to an earlier generation.
 
         Raises:
             InvalidSubscriptionError: the event has no version, or belongs to a tenant that the
                 backend cannot read.
-            CursorBusyError: another process applies events of that stream now, or has taken
-                over from this one: try again.
-            Exception: the error that the read model raised; earlier events stay applied.
+            CursorBusyError: another process applies events of that stream now, or has taken it
+                over: try again.
+            Exception: the read model raised it; earlier events stay applied.
         """
         return await self._bridge.run(
             self._sync.project, wrapped_event, stream_id, tenant_id, position, generation=generation
@@ -69,11 +68,11 @@ class AsyncProjector(Over):
     ) -> RetryReport:
         """Apply the events of parked streams again, in order, and unpark the streams.
 
-        A stream whose event fails again stays parked from that event on.
+        If an event fails again, its stream stays parked from that event on.
 
         Args:
-            stream_id: the stream to retry; None: all.
-            tenant_id: tenant of the streams to retry; None: all.
+            stream_id: the stream to retry; None: all parked streams.
+            tenant_id: tenant of the streams to retry; None: all tenants.
 
         Raises:
             ServiceError: AWS refused or did not answer; try again.

@@ -39,24 +39,27 @@ class AsyncRepository(MakesRepository[TAggregate]):
         at_version: int | None = None,
         as_of: datetime | None = None,
     ) -> TAggregate:
-        """Return an aggregate in the state of its stream, from the newest snapshot on.
+        """Return an aggregate with the state of its stream.
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            aggregate: a new one, before its first event; None: the factory makes one.
-            at_version: the state at that version, the last one of a commit; 0: before the first.
-            as_of: the state after the commits that were appended at that moment or before. The
-                time of a commit is the latest ``created_at`` of its events.
+            aggregate: a new aggregate, without events; None: the factory makes one.
+            at_version: load the state at this version, inclusive, which must be the last one of a
+                commit; 0: before the first event.
+            as_of: load the state after the commits that were appended up to this moment, inclusive;
+                a datetime with a time zone. The time of a commit is the latest ``created_at`` of
+                its events.
 
-        With ``at_version`` or ``as_of`` the aggregate is for reading: `save` refuses it. Snapshots
-        of later versions are not used.
+        The load begins with the newest snapshot that is not too new. An aggregate that you loaded
+        with ``at_version`` or ``as_of`` is only for reading: `save` refuses it.
 
         Raises:
-            InputError: no factory; both, or one that is out of range; a moment without a zone.
-            StreamGapError: also if the stream was deleted while its past was read.
+            InputError: there is no factory, you gave both ``at_version`` and ``as_of``, the version
+                is wrong, or the moment has no time zone.
+            StreamGapError: also raised if the stream was deleted while its past was read.
 
         Other errors and the cost are those of `EventStore.load_stream`. ``at_version`` costs 2
-        requests more; ``as_of`` 2, and 1 for each halving of the stream's commits.
+        requests more; ``as_of`` costs 2, and 1 for each step of a binary search among the commits.
         """
         return await self._bridge.run(
             self._sync.load, id, aggregate, at_version=at_version, as_of=as_of
@@ -75,23 +78,24 @@ class AsyncRepository(MakesRepository[TAggregate]):
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            aggregate: a loaded or a new one.
+            aggregate: a loaded or a new aggregate.
             context: metadata for the saved events.
-            transact_with: writes to your own tables, carried out together with the events or not at
-                all; or a callable that takes the aggregate and returns such writes.
-            command_id: the id of the command that you decided. The ids of the events derive
-                from it, so a command that is delivered twice is stored once: if its events are
-                in the stream, nothing is written.
+            transact_with: writes to your own tables, in the same transaction as the events; or a
+                callable that takes the aggregate and returns such writes.
+            command_id: id of the command that you decided on. The ids of the events derive from it.
+                So a command that is delivered twice is stored once: if its events are in the stream
+                already, nothing is written.
 
-        After success the aggregate has no changes left. After a failure it keeps them: after an
-        `AppendOutcomeUnknownError`, save it again. If the stream already had the command's
-        events, the aggregate no longer matches the stream: load it again.
+        After success, the aggregate has no changes left. After a failure, it keeps them: after an
+        `AppendOutcomeUnknownError`, save it again. If the stream already had the command's events,
+        the aggregate no longer matches the stream, so load it again.
 
         Raises:
-            InputError: an aggregate that no longer matches its stream, or belongs to another one.
+            InputError: the aggregate no longer matches its stream, or belongs to another stream.
 
-        Other errors and the cost: see `EventStore.append`. A snapshot costs what
-        `EventStore.save_snapshot` does. Its failure is logged, not raised: the events are stored.
+        Other errors and the cost: see `EventStore.append`. A snapshot costs as much as
+        `EventStore.save_snapshot`. If it fails, the error is logged and not raised, because the
+        events are stored.
         """
         await self._bridge.run(
             self._sync.save,
@@ -109,23 +113,24 @@ class AsyncRepository(MakesRepository[TAggregate]):
         *,
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> None:
-        """Append the events that several aggregates emitted: of all of them or of none.
+        """Append the events that several aggregates emitted: all or none.
 
-        ``repository.save_all({"ann": ann, "bob": bob})``. An aggregate that emitted nothing is
+        ``repository.save_all({"ann": ann, "bob": bob})``. An aggregate that emitted nothing is only
         checked: if its stream has changed since it was loaded, nothing is saved.
 
         Args:
             aggregates: the aggregates by their ids, as in `Repository.save`; their classes may
                 differ.
             context: metadata for the saved events.
-            transact_with: writes to your own tables, carried out together with the events. The
+            transact_with: writes to your own tables, in the same transaction as the events. The
                 aggregates and the writes are at most 100 together.
 
         Raises:
-            AppendAllConflictError: streams have changed; each aggregate keeps its changes. With one
-                aggregate only, it is a `ConcurrentStreamWriteError`, as in `Repository.save`.
-            InputError: an aggregate that no longer matches its stream, or one stream or aggregate
-                twice.
+            AppendAllConflictError: one or more streams have changed; each aggregate keeps its
+                changes. A single aggregate raises `ConcurrentStreamWriteError` instead, as in
+                `Repository.save`.
+            InputError: an aggregate no longer matches its stream, or a stream or an aggregate is
+                given twice.
 
         Other errors and the cost: see `EventStore.append_all` and `Repository.save`. If no
         aggregate emitted anything, nothing is sent.
@@ -177,37 +182,38 @@ class AsyncRepository(MakesRepository[TAggregate]):
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            decide: called with the aggregate; calls the methods that emit events. It is called
-                again, with a new aggregate, after each conflict, so it must have no other
-                effects.
+            decide: called with the aggregate; calls methods that emit events. After each conflict
+                it is called again, with a new aggregate, so it must have no other effects.
             factory: returns a new aggregate; None: the repository's factory.
-            attempts: most attempts; None: as many as ``retry_for`` allows.
+            attempts: most attempts, 1 or more; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
             transact_with: as for `save`; a callable is called at each attempt.
-            command_id: as for `save`. If the command was decided before, ``decide`` is called
-                with the aggregate in its state before that command, and nothing is saved.
+            command_id: as for `save`. If the command was decided before, ``decide`` is called with
+                the aggregate in the state before that command, and nothing is saved.
 
         Returns:
-            The result of ``decide`` whose events were saved.
+            The result of the ``decide`` call whose events were saved.
 
         Raises:
             ConcurrentStreamWriteError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
-            CommandDecidedError: the command was decided before, and ``decide`` returned a result
-                but emitted different events. The error carries the stored ones.
+            CommandDecidedError: the command was decided before, but this time ``decide`` emitted
+                other events. The error has the stored ones.
 
         A repeated command is recognized if its events come after the newest snapshot, or if it is
-        one of the last 100 commands before it. A command that emitted nothing is decided again.
-
-        Cost: a load and an append. The first retry costs only an append if the refusal carried the
-        winning events; otherwise a load and an append. A repeated command costs a load, and one
-        load more if a snapshot was taken after it. After a snapshot that you saved yourself with
-        `EventStore.save_snapshot`, a command costs one more load, of the whole stream.
+        one of the last 100 commands before that snapshot. A command that emitted nothing is decided
+        again.
 
         With ``group=True``, calls that wait for the same aggregate share a load and an append.
-        Another thread may run ``decide``, with your context variables. A decision that raises is
-        refused alone, after the events that it depends on are stored. A call with ``attempts`` or
+        Another thread may run ``decide``, with your context variables. A decision that raises fails
+        alone, after the events that it depends on are stored. A call with ``attempts`` or
         ``transact_with`` gets an append of its own.
+
+        Cost: a load and an append. The first retry costs only an append if the refusal had the
+        winning events; otherwise a load and an append. A repeated command costs a load, and one
+        more load if a snapshot was taken after the command. After a snapshot that you saved
+        yourself with `EventStore.save_snapshot`, a command costs one more load, of the whole
+        stream.
         """
         call: Any = self._sync.transact
         return await self._bridge.run(
@@ -257,30 +263,30 @@ class AsyncRepository(MakesRepository[TAggregate]):
     ) -> R:
         """Load several aggregates, decide, and save all; after a conflict, decide again.
 
-        ``wallets.transact_all(["ann", "bob"], lambda ann, bob: ann.send(bob, 5))``. The decision
-        holds for all of the aggregates at one moment, those that emit nothing included.
+        ``wallets.transact_all(["ann", "bob"], lambda ann, bob: ann.send(bob, 5))``. The decision is
+        based on the states of all aggregates at one moment, even of those that emit nothing.
 
         Args:
             ids: the ids of the aggregates.
             decide: called with the aggregates in the order of ``ids``; otherwise as in
                 `Repository.transact`.
             factory: returns a new aggregate; None: the repository's factory.
-            attempts: most attempts; None: as many as ``retry_for`` allows.
+            attempts: most attempts, 1 or more; None: as many as ``retry_for`` allows.
             context: metadata for the saved events.
             transact_with: as for `Repository.save_all`.
 
         Returns:
-            The result of ``decide`` whose events were saved.
+            The result of the ``decide`` call whose events were saved.
 
         Raises:
             ConcurrentStreamWriteError: other writers were faster at every attempt.
             AppendOutcomeUnknownError: the answer was lost at every attempt.
 
-        There is no ``command_id``: to recognize a command that is delivered twice, look in the
-        aggregates for its effects.
+        There is no ``command_id``. To recognize a command that is delivered twice, look for its
+        effects in the aggregates.
 
-        Cost: a load of each aggregate, always consistent, and a `Repository.save_all`. If
-        ``decide`` raises or emits nothing, 1 request for each aggregate but the last: they may have
+        Cost: a consistent load of each aggregate, and a `Repository.save_all`. If ``decide`` raises
+        or emits nothing, also 1 request for each aggregate but the last, because they may have
         changed while the others were loaded.
         """
         call: Any = self._sync.transact_all

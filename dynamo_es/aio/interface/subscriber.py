@@ -31,12 +31,13 @@ class AsyncSubscriber(SubscribesLater):
         """Begin after a position, exclusive; 0, the default, is the beginning of the log.
 
         Args:
-            position: of the log. With a log of each tenant, a subscriber of all tenants takes a
-                position for each: ``subscriber.after({"acme": 12, "umbrella": 3})``. Logs that are
-                not named are read from the beginning.
+            position: position in the log. If each tenant has its own log, a subscriber of all
+                tenants takes a position for each:
+                ``subscriber.after({"acme": 12, "umbrella": 3})``. Logs of other tenants are read
+                from the beginning.
 
         Raises:
-            InvalidPositionError: negative.
+            InvalidPositionError: the position is negative.
         """
         return self._like(self._sync.after(position))
 
@@ -47,7 +48,7 @@ class AsyncSubscriber(SubscribesLater):
         """Select the events of one tenant.
 
         Raises:
-            InvalidStreamIdError: not text.
+            InvalidStreamIdError: the tenant id is not text.
             InvalidSubscriptionError: the backend is limited to another tenant.
         """
         return self._like(self._sync.in_tenant(tenant_id))
@@ -56,10 +57,10 @@ class AsyncSubscriber(SubscribesLater):
         self,
         category: str,
     ) -> Self:
-        """Select the events of the streams with a category.
+        """Select the events of one category's streams.
 
         Raises:
-            InvalidSubscriptionError: not text.
+            InvalidSubscriptionError: the category is not text.
         """
         return self._like(self._sync.to_category(category))
 
@@ -67,10 +68,10 @@ class AsyncSubscriber(SubscribesLater):
         self,
         events: Iterable[type[Event]],
     ) -> Self:
-        """Select the events of these classes and their subclasses, under all their names.
+        """Select the events of these classes and their subclasses, including their aliases.
 
         Raises:
-            InvalidSubscriptionError: not a list of classes, or an empty list.
-            EventDefinitionError: a class in it is not an event class that can be stored.
+            InvalidSubscriptionError: it is not a list of classes, or the list is empty.
+            EventDefinitionError: a class is not an event class, or its events cannot be stored.
         """
         return self._like(self._sync.to_events(events))

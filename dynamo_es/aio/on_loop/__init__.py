@@ -1,8 +1,8 @@
-"""The library's own classes, as calls on an event loop use them. All need greenlet.
+"""Forms of the library's own classes for calls on an event loop. All need greenlet.
 
-- `gateway` and `storage`: the way to DynamoDB, and what a cancelled call leaves unknown.
-- `event_stores` and `serde`: typed events of a call.
-- `large_events`: which events are so large that threads work on them.
-- `group_waiter`: how a task waits for its group of appends.
-- `by_stream`: a projection's handler runs for several streams at once.
+- `gateway` and `storage`: send requests, and say whether a cancelled call may have been stored.
+- `event_stores` and `serde`: typed events, of which threads work on the large ones.
+- `large_events`: estimates which events are large.
+- `group_waiter`: makes a task wait for its group of appends.
+- `by_stream`: runs a projection's handler for several streams at once.
 """

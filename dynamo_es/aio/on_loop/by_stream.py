@@ -1,9 +1,9 @@
-"""Runs a projection's handler for several streams at once, and each stream in order.
+"""Runs a projection's handler for several streams at once, and for each stream in order.
 
-The projection itself stays as it is: it takes one event after the other, and waits for its handler.
-When it comes to an event, the events after it in the same batch have begun, each after the one
-before it in its stream. So the checkpoint still moves over handled events only, and at most a batch
-is handled again.
+The projection itself does not change: it takes one event after the other, and waits for its
+handler. With the first event of a batch, the handlers of the other events in the batch begin too,
+each after that of the previous event in its stream. So the checkpoint still moves only past handled
+events, and at most one batch is handled again.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 
 class Ahead:
-    """The events of a batch whose handler has begun before the projection came to them.
+    """Begins the handlers of a batch before the projection reaches their events.
 
     Args:
-        handler: of the projection.
-        reads: makes a typed event of a raw one.
-        most: streams at once.
+        handler: handler of the projection.
+        reads: turns a raw event into a typed one.
+        most: most streams at once.
         batch_size: most events between two checkpoints.
         bridge: runs the handler.
     """
@@ -63,14 +63,14 @@ class Ahead:
         self._tasks: list[asyncio.Task[None]] = []
 
     def learn(self, records: list[RecordedRaw]) -> None:
-        """Take note of what the projection handles next."""
+        """Remember the records that the projection handles next."""
         self._batch_of = {}
         for start in range(0, len(records), self._size):
             batch = records[start : start + self._size]
             self._batch_of.update((_place(record), batch) for record in batch)
 
     def handle(self, recorded: Recorded) -> object:
-        """Handle an event, or wait for its handler; what comes after it in its batch begins."""
+        """Return the result of an event's handler; the first of a batch begins all its handlers."""
         place = (recorded.tenant_id, recorded.position)
         batch = self._batch_of.get(place)
         if batch is not None and _place(batch[0]) == place:
@@ -87,7 +87,7 @@ class Ahead:
             raise
 
     def end(self) -> None:
-        """Cancel what has begun, and wait for its end: others may go on from the checkpoint."""
+        """Cancel the running handlers and wait for their end, before another worker takes over."""
         tasks, self._tasks = self._tasks, []
         self._outcomes.clear()
         running = [task for task in tasks if not task.done()]
@@ -132,7 +132,7 @@ class Ahead:
 
 
 class _NotBegunError(Exception):
-    """The handler has not begun with an event: one before it in its stream has failed."""
+    """The handler has not begun with an event, because an earlier event of its stream failed."""
 
 
 def _place(record: RecordedRaw) -> Place:
@@ -148,8 +148,8 @@ async def _ended(tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.wait(tasks)
 
 
-class _Seen:
-    """A log, or checkpoints, of which some calls are seen."""
+class _Proxy:
+    """A proxy of a log or of checkpoints that replaces some methods."""
 
     def __init__(self, whole: Any, **instead: Callable[..., Any]) -> None:
         self._whole = whole
@@ -193,7 +193,7 @@ class ByStream(Projection):
 
 
 def by_stream(projection: Projection, most: int, bridge: Bridge) -> Projection:
-    """Return a projection that handles so many streams at once.
+    """Return a projection that handles up to ``most`` streams at once.
 
     Raises:
         InvalidSubscriptionError: ``most`` is not an integer of 1 or more, the handler is a
@@ -205,16 +205,18 @@ def by_stream(projection: Projection, most: int, bridge: Bridge) -> Projection:
         )
     parts = projection._parts  # noqa: SLF001 - of its own library
     if isinstance(parts.handler, Projector):
-        raise InvalidSubscriptionError("by_stream takes no projector, which has its own order.")
+        raise InvalidSubscriptionError(
+            "by_stream takes no projector, which has its own order: give a function as the handler."
+        )
     if parts.policy.then != "stop":
         raise InvalidSubscriptionError(
-            'by_stream needs on_failure="stop": events after a failing one have begun already.'
+            'by_stream needs on_failure="stop", because it has begun events after a failing one.'
         )
     if not isinstance(bridge, GreenletBridge):
         return projection
     ahead = Ahead(parts.handler, parts.reads, most, parts.batch_size, bridge)
 
-    def seen(log: Any) -> Any:
+    def watched(log: Any) -> Any:
         def reader(*arguments: Any, **named: Any) -> Any:
             ahead.end()
             made = log.reader(*arguments, **named)
@@ -224,15 +226,17 @@ def by_stream(projection: Projection, most: int, bridge: Bridge) -> Projection:
                 ahead.learn(records)
                 return records
 
-            return _Seen(made, read=read)
+            return _Proxy(made, read=read)
 
-        return _Seen(log, reader=reader, scoped_for_tenant=lambda t: seen(log.scoped_for_tenant(t)))
+        return _Proxy(
+            log, reader=reader, scoped_for_tenant=lambda t: watched(log.scoped_for_tenant(t))
+        )
 
     made: ByStream = object.__new__(ByStream)
     made.__dict__.update(projection.__dict__)
-    # The log of a version is read by its own rules: `reads` knows them, `seen` does not.
+    # `reads` must come from the original log: a version's log has rules that the proxy lacks.
     made._parts = replace(  # noqa: SLF001 - of this module
-        parts, handler=ahead.handle, deserialize=parts.reads, log=seen(parts.log)
+        parts, handler=ahead.handle, deserialize=parts.reads, log=watched(parts.log)
     )
     made._ahead = ahead  # noqa: SLF001 - of this module
     made._original = projection  # noqa: SLF001 - of this module

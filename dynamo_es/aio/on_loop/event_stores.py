@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
-    """Return what makes event stores and boundaries for calls of a bridge."""
+    """Return the class that makes event stores and boundaries for calls of a bridge."""
 
     class AsyncEventStoreAccess(EventStoreAccess):
-        """Makes event stores whose large events threads check, write and read."""
+        """Makes event stores that check, encode and decode large events in threads."""
 
         def __init__(self, *arguments: Any, **named: Any) -> None:
             named.setdefault("groups", Groups(new_waiter=partial(new_waiter, bridge)))
@@ -33,7 +33,7 @@ def typed_over(bridge: Bridge) -> type[EventStoreAccess]:
             return AsyncSerde(self.registry, self.encryption(tenant_id))
 
         def boundary(self, *arguments: Any, **named: Any) -> Boundary:
-            """Return a boundary over a tenant's storage."""
+            """Return a boundary in a tenant's storage."""
             made = super().boundary(*arguments, **named)
             made._sleep = bridge.sleep  # noqa: SLF001 - as its constructor takes it
             return made

@@ -1,4 +1,4 @@
-"""Runs the algorithms on DynamoDB in calls for tasks; threads work on large commits."""
+"""Runs the algorithms on DynamoDB in calls of tasks. Threads do the work on large commits."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from dynamo_es.values import StreamId
 
 _MOST_ANSWERS: Final = 100
-"""Most requests that an algorithm is refused after its task was cancelled."""
+"""Most requests that are answered with an error after the task of an algorithm was cancelled."""
 
 
 class AsyncGateway(Gateway):
-    """Drives the library's algorithms in a call for a task; see `Gateway`.
+    """Runs the library's algorithms in a call for a task; see `Gateway`.
 
-    Large commits are made and read in threads. If the task is cancelled, the algorithm says what
-    that leaves unknown, as after a lost reply.
+    Large commits are encoded and decoded in threads. If the task is cancelled, the algorithm gets
+    errors as after lost replies, and says whether an outcome is unknown.
     """
 
     def _advance(self, send: Callable[[Any], Asked], response: Any) -> Asked:
@@ -79,16 +79,16 @@ def _is_large(response: Any) -> bool:
 def _sent(send: Callable[[Any], Asked], response: Any) -> Asked | StopIteration:
     try:
         return send(response)
-    except StopIteration as end:  # no future may hold one
+    except StopIteration as end:  # a future cannot have this exception
         return end
 
 
 def _left_unknown(
     steps: Steps[Any], asked: Asked | None, stream_id: StreamId | None
 ) -> BaseException | None:
-    """Return what an algorithm raises if nothing it asks for is answered any more.
+    """Refuse all further requests of an algorithm; return its error if an outcome is unknown.
 
-    None unless that is an outcome that is unknown.
+    For any other end, return None.
     """
     for _ in range(_MOST_ANSWERS):
         if asked is None:
@@ -101,7 +101,7 @@ def _left_unknown(
         except (AppendOutcomeUnknownError, AppendsFailedError) as unknown:
             return unknown
         except StopIteration as end:
-            # Appends under conditions return the error of each.
+            # Conditional appends return the error of each append instead of raising.
             results = end.value if isinstance(end.value, list) else []
             return next(
                 (one for one in results if isinstance(one, AppendOutcomeUnknownError)), None
@@ -113,7 +113,7 @@ def _left_unknown(
 
 
 def _cut_off(asked: Request | Pause, stream_id: StreamId | None) -> Exception:
-    """Return the outcome of a request whose task was cancelled."""
+    """Return the error for a request whose task was cancelled."""
     code, why = why_call_ends()
     if isinstance(asked, Pause):
         return UnavailableError("Pause", code, f"{why}.", "")
@@ -122,7 +122,7 @@ def _cut_off(asked: Request | Pause, stream_id: StreamId | None) -> Exception:
 
 
 def why_call_ends() -> tuple[str, str]:
-    """Return why a call ends, as a code and as a clause."""
+    """Return the reason why a call ends: a code, and a clause for messages."""
     call = this_call()
     if call is not None and call.bridge.is_closed:
         return "Closed", "the asynchronous backend was closed"

@@ -1,4 +1,4 @@
-"""How the task of a call waits for its group of appends; see `dynamo_es.grouping.waiting`."""
+"""Makes the task of a call wait for its group of appends; see `dynamo_es.grouping.waiting`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class LoopWaiter:
-    """Makes a task wait until another one, or a thread, wakes it.
+    """Makes a task wait until another task, or a thread, wakes it.
 
     Args:
-        bridge: how its call waits.
+        bridge: lets the call wait.
     """
 
     def __init__(self, bridge: Bridge) -> None:
@@ -27,16 +27,16 @@ class LoopWaiter:
         self._woken = asyncio.Event()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Return after `wake`, or after so many seconds."""
+        """Wait for `wake`, or for at most some seconds."""
         self._bridge.wait_for(self._wait(seconds))
 
     def wake(self) -> None:
-        """Make the present or the next `wait` return."""
-        # A call of another loop may wake it, which runs in another thread.
+        """End the present or the next `wait`."""
+        # A call of another loop, in another thread, may wake this task.
         if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - it does not raise
             self._woken.set()
         else:
-            with suppress(RuntimeError):  # that loop is closed, so nobody waits
+            with suppress(RuntimeError):  # that loop is closed, so no task waits
                 self._loop.call_soon_threadsafe(self._woken.set)
 
     async def _wait(self, seconds: float | None) -> None:
@@ -49,5 +49,5 @@ class LoopWaiter:
 
 
 def new_waiter(bridge: Bridge) -> Waiter:
-    """Return what makes the running call wait, or else this thread."""
+    """Return a waiter for the running call, or for this thread if there is no call."""
     return ThreadWaiter() if this_call() is None else LoopWaiter(bridge)

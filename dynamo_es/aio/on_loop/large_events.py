@@ -1,4 +1,4 @@
-"""Estimates how much work events are, without looking at all of a large one."""
+"""Estimates how much work events are, without looking at every value of a large event."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST: Final = 64 * 1024
-"""Bytes of events that take about two milliseconds of work; a thread does more than that."""
+"""Bytes of events that take about two milliseconds of work. Threads do more work than that."""
 
 _VALUE: Final = 32
-"""Bytes that a value counts as, beside its text: it is checked, written and read."""
+"""Bytes that each value counts, besides its text, because it is checked, encoded and decoded."""
 
 _EVENT: Final = 400
-"""Bytes that an event counts as, beside its values."""
+"""Bytes that each event counts, besides its values."""
 
 _SMALL: Final = frozenset({int, float, bool, type(None), UUID, datetime})
-"""Kinds of values that hold no other ones."""
+"""Types of small values that contain no other values."""
 
 
 def note_size(events: Iterable[Any]) -> None:
-    """Have threads work on the events of the running call from now on, if they are large."""
+    """Let threads work on the events of the running call from now on, if they are large."""
     call = this_call()
     if call is not None and call.is_large is None:
         call.is_large = are_large(events)
 
 
 def are_large(events: Iterable[Any]) -> bool:
-    """Whether events are so much work that it would hold up an event loop.
+    """Return whether the work on events is so much that it would block an event loop.
 
     Args:
         events: raw or typed events, wrapped or not.
@@ -55,16 +55,16 @@ def are_large(events: Iterable[Any]) -> bool:
 
 
 def _values(event: Any) -> Any:
-    """Return the values of an event, of any form."""
+    """Return the values of an event in any form: typed, wrapped, raw or from the log."""
     values = getattr(event, "__dict__", None)
-    if values is not None:  # a bare one; to ask it for other names takes long
+    if values is not None:  # a bare typed event; other attribute look-ups on it are slow
         return values.values()
-    inner = getattr(event, "event", event)  # of a wrapped one
+    inner = getattr(event, "event", event)  # of a wrapped event
     values = getattr(inner, "__dict__", None)
     if values is not None:
         return values.values()
     inner = getattr(inner, "entry", inner)  # of a record of the log
-    data = getattr(inner, "data", None)  # of a raw one
+    data = getattr(inner, "data", None)  # of a raw event
     return data.values() if type(data) is dict else ()
 
 

@@ -27,7 +27,7 @@ class AsyncSerde(Serde):
         call = this_call()
         if call is None:
             return super().serialize_all(events, stream_id)
-        # Of several appends in a call, one may be large.
+        # One of several appends in a call may be large.
         call.is_large = are_large(events) or bool(call.is_large)
         if not call.is_large:
             return super().serialize_all(events, stream_id)

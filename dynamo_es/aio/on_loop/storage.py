@@ -1,4 +1,4 @@
-"""The storage on DynamoDB, in calls for tasks: threads work on large events."""
+"""The storage on DynamoDB for calls of tasks. Threads work on large events."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class AsyncDynamoStorage(DynamoStorage):
-    """Streams on DynamoDB, in calls for tasks; see `DynamoStorage`."""
+    """A `DynamoStorage` for calls of tasks."""
 
     def insert_many(self, appends: Sequence[StreamAppend]) -> list[StoredVersion | None]:
         """Append to many streams, each on its own; see `StorageStrategy.insert_many`."""
-        # Not checked yet: what is no append is refused later.
+        # The appends are not checked yet; wrong ones are refused later.
         note_size(e for one in _seen(appends) for e in _seen(getattr(one, "events", ())))
         return super().insert_many(appends)
 

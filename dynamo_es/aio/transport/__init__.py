@@ -1,7 +1,7 @@
-"""How the requests of an asynchronous backend reach DynamoDB: aiohttp, or boto3 in threads.
+"""Sends the requests of an asynchronous backend: by aiohttp, or by boto3 in threads.
 
-- `sender`: chooses the client, at the first request.
-- `clients`: the one over aiohttp, and the one of boto3 in threads.
+- `sender`: chooses the client at the first request.
+- `clients`: the client over aiohttp, and the client that calls boto3 in threads.
 - `aiohttp_connections`: the connections, which need aiohttp.
-- `credentials`: what boto3 found, for requests that aiohttp sends.
+- `credentials`: endpoint and credentials from boto3, for requests that aiohttp sends.
 """

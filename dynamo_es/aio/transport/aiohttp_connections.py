@@ -1,4 +1,4 @@
-"""Connections of aiohttp to DynamoDB's endpoint: sends a request, and returns the reply."""
+"""Sends requests to DynamoDB over connections of aiohttp, and returns the replies."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.lean.connections import Signed
 
 _IDLE: Final = 20.0
-"""Seconds after which an idle connection is closed: DynamoDB closes it after about a minute."""
+"""Seconds after which an idle connection is closed. DynamoDB closes it after about a minute."""
 
 _PART: Final = 256 * 1024
-"""Bytes of a body that is sent in parts."""
+"""A body of this number of bytes or more is sent in parts."""
 
 _UNWANTED: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _PLAIN: Final = {"Accept-Encoding": "identity"}
 
 
 class LoopConnections:
-    """Connections to an endpoint, of each event loop that uses them.
+    """Connections to an endpoint, separate for each event loop.
 
     Args:
-        url: the endpoint, without a path.
-        config: the time-outs, and how many connections are open at most; more requests wait.
-        bridge: how a call waits for a reply.
+        url: URL of the endpoint, without a path.
+        config: time-outs, and the most connections that are open at a time; more requests wait.
+        bridge: lets a call wait for a reply.
         ca_bundle: file of the certificates to trust; None: those that botocore trusts.
     """
 
@@ -72,11 +72,12 @@ class LoopConnections:
         """Send a request, and return the reply.
 
         Raises:
-            ConnectTimeoutError, EndpointConnectionError: no connection, so nothing was sent.
-            HTTPClientError: any other failure of the connection, such as `ReadTimeoutError`. The
-                server may have carried out the request.
+            ConnectTimeoutError, EndpointConnectionError: there was no connection, so nothing was
+                sent.
+            HTTPClientError: the connection failed in another way, such as by `ReadTimeoutError`.
+                The server may have carried out the request.
 
-        The errors are botocore's.
+        These are botocore's errors.
         """
         return self._bridge.wait_for(self._send(request))
 
@@ -98,19 +99,19 @@ class LoopConnections:
     before_snapshot = close
 
     def after_fork(self) -> None:
-        """Leave the parent's connections alone, and open new ones."""
+        """Open new connections in a forked child, and leave those of the parent as they are."""
         self._inherited.append(self._sessions)
         self._sessions = {}
 
     async def _send(self, request: Signed) -> Reply:
         if self._bridge.is_ended:
-            # An earlier attempt of the call may have been carried out, so this is no refusal.
+            # An error of the connection: an earlier attempt of the call may have been carried out.
             closed = ConnectionError("the asynchronous backend was closed")
             raise as_botocore(closed, self._url)
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop) or self._open(loop)
         try:
-            # In parts, so that a large one does not hold up the loop.
+            # In parts, so that a large body does not block the loop.
             body = request.body if len(request.body) < _PART else BytesIO(request.body)
             async with session.post(
                 self._at, data=body, headers=_PLAIN | request.headers
@@ -136,10 +137,10 @@ class LoopConnections:
 
 
 def _drop(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
-    """Close the connections of a session whose loop does not run here, or not any more."""
+    """Close the connections of a session whose event loop does not run here, or has ended."""
     connector = session.connector
     session.detach()
-    close = getattr(connector, "_close", None)  # what the public way waits for in the loop
+    close = getattr(connector, "_close", None)  # the public method must be awaited in the loop
     if close is None:
         return
     if loop.is_closed():
@@ -149,7 +150,7 @@ def _drop(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> No
 
 
 def as_botocore(error: Exception, url: str) -> Exception:
-    """Return botocore's error for one of aiohttp's."""
+    """Return the error of botocore for an error of aiohttp."""
     named: dict[str, Any] = {"endpoint_url": url, "error": error}
     if isinstance(error, aiohttp.ClientConnectorSSLError | aiohttp.ClientConnectorCertificateError):
         return SSLError(**named)

@@ -1,4 +1,4 @@
-"""The clients that send requests from an event loop: over aiohttp, or boto3's in threads."""
+"""The clients that send requests from an event loop: over aiohttp, or with boto3 in threads."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.lean.terms import Terms
 
 LARGE: Final = 64 * 1024
-"""Bytes of a body that take about two milliseconds of work, so that a thread does it."""
+"""A body of this number of bytes takes about two milliseconds of work, so a thread does it."""
 
 
 class LoopClient(LeanClient):
-    """The lean transport over aiohttp: large bodies are made and read in threads.
+    """The lean transport over aiohttp. Large bodies are encoded and decoded in threads.
 
     Args:
         terms: endpoint, region and credentials.
         config: time-outs and attempts.
-        connections: send the requests.
+        connections: sends the requests.
         otherwise: returns a boto3 client for all other operations.
-        bridge: how calls wait.
+        bridge: lets calls wait.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class LoopClient(LeanClient):
 
 
 class InThreads:
-    """Has the methods of a boto3 client; a thread sends each request.
+    """Has the methods of a boto3 client, and sends each request in a thread.
 
     Args:
-        client: the client.
-        bridge: how calls wait.
+        client: the boto3 client.
+        bridge: lets calls wait.
     """
 
     def __init__(self, client: Any, bridge: Bridge) -> None:
@@ -74,7 +74,7 @@ class InThreads:
 
     @property
     def meta(self) -> Any:
-        """That of the client: its events, its service's model."""
+        """``meta`` of the client, with its events and the model of its service."""
         return self._client.meta
 
     def __getattr__(self, name: str) -> Any:
@@ -91,11 +91,11 @@ class InThreads:
 
 
 def _nothing() -> None:
-    """Credentials of the environment do not end."""
+    """Renew nothing, because credentials of the environment do not end."""
 
 
 def is_large() -> bool:
-    """Whether the running call was found to have large events."""
+    """Return whether the running call is known to have large events."""
     # Without the extra, it is not loaded.
     greenlets = sys.modules.get("dynamo_es.aio.bridges.greenlet_bridge")
     call = None if greenlets is None else greenlets.this_call()

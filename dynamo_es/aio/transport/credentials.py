@@ -1,4 +1,4 @@
-"""Endpoint and credentials that boto3 found, for requests that aiohttp sends."""
+"""Takes the endpoint and the credentials from boto3, for requests that aiohttp sends."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotocoreCredentials
 
 _AHEAD: Final = 15 * 60
-"""Seconds before their end at which credentials are renewed, while requests go on with the old."""
+"""Seconds before credentials end at which they are renewed, while requests use the old ones."""
 
 _AT_ONCE: Final = 60
-"""Seconds before their end at which requests wait for the new ones."""
+"""Seconds before credentials end at which requests wait for new ones."""
 
 
 class RenewedCredentials:
-    """Credentials that botocore renews: in a thread, ahead of their end.
+    """Credentials that botocore renews in a thread before they end.
 
     Args:
-        source: botocore's.
+        source: the credentials object of botocore.
     """
 
     def __init__(self, source: BotocoreCredentials) -> None:
@@ -47,12 +47,12 @@ class RenewedCredentials:
         return self._now.token
 
     def renew(self) -> None:
-        """Make sure that the credentials are valid; call it before each signature."""
+        """Make sure that the credentials are valid. Call it before each signature."""
         needed = getattr(self._source, "refresh_needed", None)
         if needed is None or not (self._turn.taken or needed(_AHEAD)):
             return
         waits = how_to_wait()
-        # While the new ones are fetched, the source has them before this object has.
+        # After a renewal, the source has the new ones before this object has them.
         if waits is None or self._turn.taken or needed(_AT_ONCE):
             with self._turn:
                 if waits is None or needed(_AT_ONCE):
@@ -64,7 +64,7 @@ class RenewedCredentials:
     def _renew_ahead(self) -> None:
         try:
             self._now = elsewhere(self._frozen)
-        except Exception:  # noqa: BLE001, S110 - the old ones are valid; who waits meets the error
+        except Exception:  # noqa: BLE001, S110 - the old ones are still valid; a waiting request raises it
             pass
         finally:
             self._is_renewing = False
@@ -75,9 +75,9 @@ class RenewedCredentials:
 
 
 def terms_from(client: Any) -> Terms | None:
-    """Return what boto3 found for a client; None: boto3 has to send the requests itself.
+    """Return endpoint, region and credentials of a client; None if only boto3 can send.
 
-    That is so with a proxy, with an endpoint of an unusual form, or with another signature.
+    That is so with a proxy, an endpoint of an unusual form, or another kind of signature.
     """
     from botocore.utils import get_environ_proxies
 

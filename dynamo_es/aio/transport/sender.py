@@ -1,4 +1,4 @@
-"""Chooses what sends the requests of an asynchronous backend: aiohttp, or boto3 in threads."""
+"""Chooses the client of an asynchronous backend: over aiohttp, or boto3 in threads."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class LoopSender:
-    """Returns what sends the store's own requests; it is made at the first request.
+    """Returns the client that sends the store's requests, and makes it at the first request.
 
     Args:
         config: names the transport.
-        client: the boto3 client for the tables; one that the caller gave sends everything.
-        bridge: how calls wait.
+        client: the boto3 client for the tables. If the application passed it, it sends all
+            requests.
+        bridge: lets calls wait.
     """
 
     def __init__(self, config: DynamoConfig, client: LazyClient, bridge: Bridge) -> None:
@@ -45,7 +46,7 @@ class LoopSender:
         return self._made
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close the connections of the client."""
         made, self._made = self._made, None
         if isinstance(made, LeanClient):
             await made._endpoint.http_session.aclose()  # noqa: SLF001 - of this package's subclass
@@ -75,7 +76,7 @@ class LoopSender:
 
 
 def _is_hooked() -> bool:
-    """Whether a tool answers for AWS, or hooks into boto3, which would miss the requests."""
+    """Return whether a tool mocks AWS or hooks into boto3: it would miss requests of aiohttp."""
     moto = sys.modules.get("moto.core.models")
     if moto is not None and getattr(moto.botocore_stubber, "enabled", True):
         return True

@@ -1,4 +1,4 @@
-"""The options that say which account and region a stack is in."""
+"""The options for the account and the region of a stack."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,7 +20,7 @@ StackName = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The account and the region, as every command takes them."""
+    """The options for account and region, which several commands share."""
 
     endpoint_url: Annotated[
         str | None,
@@ -52,7 +52,7 @@ class Account:
 
     @property
     def place(self) -> Place:
-        """The same, for commands that use the tables."""
+        """The same options, for commands that use the tables."""
         return Place(endpoint_url=self.endpoint_url, region=self.region, profile=self.profile)
 
     def connect(self) -> Cloud:

@@ -33,12 +33,12 @@ _COLUMNS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the stack gets."""
+    """The options for the content of the stack."""
 
     template: Annotated[
         Path | None,
         typer.Option(
-            help="A CloudFormation template of your own, such as that of your API. "
+            help="Your own CloudFormation template, such as that of your API. "
             "Default: the template `app`.",
             metavar="FILE",
         ),
@@ -78,7 +78,7 @@ class Wanted:
     ] = False
 
     def of(self, stack: str, making: Making) -> Deployment:
-        """Return what is to be deployed as a stack.
+        """Return the deployment that these options describe.
 
         Raises:
             ConfigurationError: an option is not NAME=VALUE, or two contradict each other.
@@ -108,23 +108,23 @@ def deploy(
 ) -> None:
     """Deploy tables, policies and functions as one stack, or update it.
 
-    It builds and uploads the package, prints the changes, asks, waits for CloudFormation, and
-    prints the outputs. The names of the tables begin with the stack's name. It never replaces a
-    table.
+    The command builds and uploads the package, prints the changes, asks, waits for CloudFormation,
+    and prints the outputs. The names of the tables begin with the stack's name. It never replaces
+    a table.
 
     A stack has the sequencer, unless you give `--parameter Sequencer=false`. OutboxTargetArn adds
     an outbox, ReadModelHandler and ReadModelPolicyArn a read model, and AlarmTopicArn alarms.
     `dynamo-es template app` prints all parameters.
 
-    With --template, it deploys a template of your own in the same way. If the template has the
-    parameters CodeBucket and CodeKey, it builds and uploads the package and sets them. It also
-    uploads the files that nested stacks name as TemplateURL.
+    With --template, the command deploys your own template in the same way. If the template has
+    the parameters CodeBucket and CodeKey, the command builds and uploads the package and sets them.
+    It also uploads the files that nested stacks name as TemplateURL.
     """
     deployment = wanted.of(stack, making)
     cloud = account.connect()
     prepared = prepare(cloud, deployment, tell, time.sleep)
     if prepared.change_set.is_empty and prepared.before is not None:
-        tell(f"There is nothing to change: the stack {stack} is as it should be.")
+        tell(f"There is nothing to change: the stack {stack} is up to date.")
         _print_outputs(prepared.before, as_json=as_json)
         return
     _print_changes(prepared.change_set, as_json=as_json)
@@ -160,7 +160,7 @@ def _carry_out(cloud: Cloud, change_set: ChangeSet) -> Stack:
 
 
 def tell_event(event: dict[str, Any]) -> None:
-    """Print what happened to a resource, on stderr."""
+    """Print an event of a resource, on stderr."""
     reason = event.get("ResourceStatusReason")
     status = event["ResourceStatus"]
     failed = status.endswith("FAILED")
@@ -169,7 +169,7 @@ def tell_event(event: dict[str, Any]) -> None:
 
 
 def _print_changes(change_set: ChangeSet, *, as_json: bool) -> None:
-    """Print the changes: on stderr if stdout is for JSON."""
+    """Print the changes; on stderr if stdout is for JSON."""
     rows = [
         (change.action, change.resource, change.kind, _REPLACED.get(change.replaced, ""))
         for change in change_set.changes

@@ -20,11 +20,11 @@ def package(
     layer: Annotated[bool, typer.Option("--layer", help="Make a Lambda layer.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build the zip of a Lambda function: dynamo_es, what it needs, and your code.
+    """Build the zip of a Lambda function: dynamo_es, its dependencies, and your code.
 
-    It holds wheels for the runtime that you name, and the licences of all packages. Its name has
-    the release, the runtime and a hash of the content, so the same content has the same name. Needs
-    pip or uv.
+    The zip contains wheels for the runtime that you name, and the licences of all packages. Its
+    name contains the release, the runtime and a hash of the content, so the same content has the
+    same name. Needs pip or uv.
     """
     built = build(making.recipe(layer=layer), into)
     megabytes = built.path.stat().st_size / 1e6

@@ -1,4 +1,4 @@
-"""The options that say what a package of a function is made of."""
+"""The options for the content of a function's package."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from dynamo_es.cli.aws.packaging.runtimes import DEFAULT_ARCHITECTURE, DEFAULT_R
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What to put into a package, and for which runtime."""
+    """The options for the content and the runtime of a package."""
 
     runtime: Annotated[
         str | None,
@@ -50,15 +50,15 @@ class Making:
 
     @property
     def is_given(self) -> bool:
-        """Whether an option says what to build."""
+        """Whether any of these options is given."""
         return self != Making()
 
     def recipe(self, target: Target | None = None, *, layer: bool = False) -> Recipe:
         """Return what to build.
 
         Args:
-            target: the runtime where no option names one.
-            layer: whether it is a layer instead of a function's code.
+            target: the runtime if no option names one.
+            layer: whether to make a layer instead of a function's code.
         """
         default = target or Target()
         return Recipe(

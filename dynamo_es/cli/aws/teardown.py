@@ -34,17 +34,17 @@ def teardown(
         str | None,
         typer.Option(
             "--delete-tables",
-            help="Delete the tables too, with all their events and keys. Repeat the stack's name.",
+            help="Also delete the tables with all events and keys. Repeat the stack's name.",
             metavar="NAME",
         ),
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Delete a stack: functions, policies, alarms, logs. The tables stay, unless you say otherwise.
+    """Delete a stack: functions, policies, alarms, logs. By default, the tables stay.
 
     You cannot undo the deletion of tables, so take a backup first. DynamoDB keeps a last backup of
-    each table with point-in-time recovery for 35 days, also of the table with the keys. Packages
-    stay in their bucket.
+    each table with point-in-time recovery for 35 days, even of the keys table. Packages stay in
+    their bucket.
     """
     if delete_tables_of not in {None, stack}:
         raise ConfigurationError(
@@ -63,11 +63,11 @@ def teardown(
     tables = _tables_that_stay(cloud, stack, resources)
     what = f"Delete the stack {stack}, with {count(len(resources) - len(tables), 'resource')}"
     if delete_tables_of is None:
-        what += f"? The tables stay: {', '.join(tables) or 'there are none'}."
+        what += f"? The tables stay: {', '.join(tables) or 'none'}."
     else:
-        what += f", and ALL EVENTS in the tables {', '.join(tables)}, for good?"
+        what += f", and permanently ALL EVENTS in the tables {', '.join(tables)}?"
     for queue, waiting in _failures(cloud, resources):
-        what += f" {queue} holds {count(waiting, 'failure record')}, which would be lost."
+        what += f" {queue} has {count(waiting, 'failure record')}, which would be lost."
     if not yes:
         refuse_unless_confirmed(what, "Nothing was deleted.")
     before = {event["EventId"] for event in stacks.events(cloud, found.id)}
@@ -84,7 +84,7 @@ def teardown(
 
 
 def _tables_that_stay(cloud: Cloud, stack: str, resources: list[dict[str, str]]) -> list[str]:
-    """Return the tables that stay when the stack goes: those that its template retains."""
+    """Return the tables that the template retains when the stack is deleted."""
     deployed = ask(cloud.cloudformation, "GetTemplate", stack, StackName=stack)["TemplateBody"]
     template = parse_yaml(deployed) if isinstance(deployed, str) else deployed
     kept = {
@@ -100,7 +100,7 @@ def _tables_that_stay(cloud: Cloud, stack: str, resources: list[dict[str, str]])
 
 
 def _failures(cloud: Cloud, resources: list[dict[str, str]]) -> list[tuple[str, int]]:
-    """Return the queues of a stack that hold messages, with their numbers."""
+    """Return the queues of a stack that have messages, with the number of messages."""
     found = []
     for each in resources:
         if each["ResourceType"] != _QUEUE or not each.get("PhysicalResourceId"):
@@ -114,7 +114,7 @@ def _failures(cloud: Cloud, resources: list[dict[str, str]]) -> list[tuple[str, 
                 AttributeNames=[name],
             )
         except ServiceError:
-            continue  # deleted by hand, or out of reach: no reason to keep the stack
+            continue  # a deleted or unreachable queue is no reason to keep the stack
         if waiting := int(reply.get("Attributes", {}).get(name, 0)):
             found.append((each["LogicalResourceId"], waiting))
     return found

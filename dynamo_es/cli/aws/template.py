@@ -11,26 +11,26 @@ from dynamo_es.dynamodb.tables.template import template_path
 TEMPLATES: Final = {
     "app": "everything below in one stack, which `dynamo-es deploy` deploys",
     "event-store": "the tables",
-    "global-event-store": "the tables in several regions, in place of event-store",
-    "existing-tables": "names of tables that exist, such as restored ones, in place of event-store",
+    "global-event-store": "the tables in several regions, instead of event-store",
+    "existing-tables": "names of existing tables, such as restored ones, instead of event-store",
     "access": "a managed policy for each role of a program",
     "sequencer": "the function that gives events their positions in the log",
-    "projection": "a read model of yours as a function",
+    "projection": "your read model as a function",
     "outbox": "the function that publishes events",
     "alarms": "alarms for the tables",
 }
-"""The templates, in the order of their deployment, and what each one deploys."""
+"""The templates in the order of deployment, with a description of what each one deploys."""
 
 
 def template(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Which one. Without it: list the templates."),
+        typer.Argument(metavar="NAME", help="Name of the template. Default: list all templates."),
     ] = None,
 ) -> None:
     """Print a CloudFormation template, to deploy tables and functions on AWS.
 
-    The comments in each template say how to deploy it and what costs money.
+    The comments in each template say how to deploy it, and which parts cost money.
     """
     if name is None:
         for known, what in TEMPLATES.items():

@@ -28,7 +28,7 @@ def index(
 ) -> None:
     """Run a worker that writes the tag index of a boundary, until Ctrl-C or SIGTERM.
 
-    A process with DYNAMO_ES_TAG_INDEX=true reads by the index. Several workers may run at once.
+    A process with DYNAMO_ES_TAG_INDEX=true uses the index. Several workers may run at once.
     """
     worker = DynamoBackend(place.config()).in_tenant(tenant).boundary(name).index
     stop = Event()

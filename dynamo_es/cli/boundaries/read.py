@@ -1,4 +1,4 @@
-"""``dynamo-es boundary``: read a boundary, and see what a conflict matched."""
+"""``dynamo-es boundary``: read a boundary, and see the events of a conflict."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -24,32 +24,32 @@ class BoundaryNotFoundError(EventStoreError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The query of a command, as one line or by its parts."""
+    """The query of a command, as one text or in parts."""
 
     query: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
             help="Types and tags, such as 'Enrolled course:c1 | Renamed course:c1'. "
-            "BoundaryConflictError.command has the query of a conflict.",
+            "BoundaryConflictError.command contains the query of a conflict.",
         ),
     ] = None
     types: Annotated[
         list[str] | None,
         typer.Option(
-            "--type", metavar="NAME", help="Events of this type. Repeatable: of any of the types."
+            "--type", metavar="NAME", help="Events of this type. Repeatable: any of the types."
         ),
     ] = None
     tags: Annotated[
         list[str] | None,
         typer.Option(
-            "--tag", metavar="NAME:VALUE", help="Events with this tag. Repeatable: with all tags."
+            "--tag", metavar="NAME:VALUE", help="Events with this tag. Repeatable: all of the tags."
         ),
     ] = None
 
     @property
     def chosen(self) -> Query:
-        """The query; without any option, every event.
+        """The query. Without options, it matches every event.
 
         Raises:
             typer.BadParameter: --query is given with --type or --tag.
@@ -80,7 +80,8 @@ def read(
     """Show the events of a boundary that match a query; with --json, one per line.
 
     With --after, these are the events that refuse an append. If the query has alternatives, each
-    event is shown with those that it matches. Reads the whole boundary, or the part after --after.
+    event is shown with the alternatives that it matches. The command reads the whole boundary, or
+    the part after --after.
     """
     query = wanted.chosen
     storage = DynamoBackend(place.config()).in_tenant(tenant).storage

@@ -27,10 +27,10 @@ class HandlerFailedError(EventStoreError):
 
 
 class Pace:
-    """Describes how far a projection is, how fast, and how long it has to go.
+    """Describes the progress of a projection, its speed, and the time that is left.
 
     Args:
-        clock: seconds of a clock that only goes forward.
+        clock: returns seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,10 +59,10 @@ def run_projection(projection: Projection, *, once: bool) -> tuple[ProjectionRep
 
     Args:
         projection: the projection.
-        once: whether to end at the end that the log has now.
+        once: whether to stop at the current end of the log.
 
     Returns:
-        What the run did, and whether a signal ended it.
+        The report of the run, and whether a signal ended it.
 
     Raises:
         HandlerFailedError: the handler raised an error. The checkpoint is before that event.
@@ -82,20 +82,20 @@ def run_projection(projection: Projection, *, once: bool) -> tuple[ProjectionRep
         except Exception as error:
             raise HandlerFailedError(
                 f"The handler of {projection.name} failed: {describe_error(error)}. The "
-                f"checkpoint is {_place_of(projection)}before that event. Correct the handler and "
-                "run the projection again. To see the traceback: --debug"
+                f"checkpoint is {_place_of(projection)}before that event. Fix the handler and run "
+                "the projection again. To see the traceback: --debug"
             ) from error
 
 
 def _place_of(projection: Projection) -> str:
     try:
         return f"at {projection.position or 0:,}, "
-    except EventStoreError:  # the error of the handler is the one to report
+    except EventStoreError:  # report the error of the handler instead
         return ""
 
 
 def describe_end(report: ProjectionReport, *, once: bool) -> str:
-    """Return what a run did, for people; also the lag, if the run went to the end of the log."""
+    """Return a sentence about a run; with the lag, if the run went to the end of the log."""
     lag = f", lag {report.lag:,}" if once else ""
     text = (
         f"{report.name}: {count(report.handled, 'event')} handled, at position "
@@ -110,7 +110,7 @@ def describe_end(report: ProjectionReport, *, once: bool) -> str:
 
 
 def report_document(report: ProjectionReport, *, once: bool) -> dict[str, object]:
-    """Return what a run did as JSON. A run without an end does not know its lag."""
+    """Return the report of a run as JSON. It has the lag only if the run went to the end."""
     return {
         "projection": report.name,
         "position": report.position,

@@ -75,8 +75,8 @@ def reset(  # noqa: PLR0913 - options, each by its name
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Reset this tenant's consumer. Default: that of all tenants. Needed where each "
-            "tenant has a log.",
+            help="Reset this tenant's consumer. Default: the consumer of all tenants. Required if "
+            "each tenant has a log.",
         ),
     ] = None,
     version: Annotated[
@@ -86,11 +86,11 @@ def reset(  # noqa: PLR0913 - options, each by its name
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set a consumer's position back, or forward: its next run goes on from there.
+    """Set a consumer's position back or forward. Its next run continues from there.
 
-    A consumer that is set back gets events again, so stop it first, and clear its read model if
-    it cannot take events twice. A consumer that is set forward never gets the events between. To
-    rebuild a projection in one step: `dynamo-es rebuild`.
+    A consumer that you set back gets events again. So stop it first, and clear its read model if
+    it cannot handle events twice. A consumer that you set forward never gets the events in
+    between. To rebuild a projection in one step: `dynamo-es rebuild`.
     """
     backend = DynamoBackend(place.config())
     scoped = backend if tenant is None else backend.in_tenant(tenant)
@@ -106,7 +106,7 @@ def reset(  # noqa: PLR0913 - options, each by its name
         print_json({"consumer": consumer, "tenant": tenant, "before": before, "position": to})
     else:
         results().print(
-            f"{consumer} is at {to:,} now; {count(positions_left(to, end), 'position')} to go.",
+            f"{consumer} is now at {to:,}; {count(positions_left(to, end), 'position')} to go.",
             markup=False,
             soft_wrap=True,
         )
@@ -116,7 +116,8 @@ Consumer = Annotated[
     str, typer.Argument(metavar="CONSUMER", help="Name of the projection, from the list.")
 ]
 Tenant = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="That of this tenant. Default: of all tenants.")
+    str | None,
+    typer.Option(metavar="TEXT", help="This tenant's consumer. Default: that of all tenants."),
 ]
 Version = Annotated[
     int | None, typer.Option(metavar="NUMBER", help="This version of the projection.")
@@ -128,15 +129,15 @@ def pause(
 ) -> None:
     """Stop the workers of a projection before their next batch, until you resume it."""
     _checkpoints(place, tenant, version).pause(consumer)
-    tell(f"{consumer} is paused. To let it go on: dynamo-es checkpoints resume {consumer}")
+    tell(f"{consumer} is paused. To resume it: dynamo-es checkpoints resume {consumer}")
 
 
 def resume(
     consumer: Consumer, place: Place, *, tenant: Tenant = None, version: Version = None
 ) -> None:
-    """Let the workers of a paused projection go on."""
+    """Let the workers of a paused projection continue."""
     _checkpoints(place, tenant, version).resume(consumer)
-    tell(f"{consumer} goes on.")
+    tell(f"{consumer} is resumed.")
 
 
 def _checkpoints(place: Place, tenant: str | None, version: int | None) -> CheckpointStrategy:
@@ -181,9 +182,9 @@ def _row(one: Checkpoint, end: int) -> tuple[str | Text, ...]:
 
 def _question(consumer: str, before: int, to: int) -> str:
     if to < before:
-        effect = f"It then gets the events of {count(before - to, 'position')} again."
+        effect = f"It will get the events of {count(before - to, 'position')} again."
     elif to > before:
-        effect = f"It then never gets the events of {count(to - before, 'position')}."
+        effect = f"It will never get the events of {count(to - before, 'position')}."
     else:
-        effect = "It is there already."
+        effect = "It is already there."
     return f"Set {consumer} from {before:,} to {to:,}? {effect} Stop it first."

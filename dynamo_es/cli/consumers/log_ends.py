@@ -1,4 +1,4 @@
-"""Where logs end, for commands that show how far consumers are."""
+"""`Ends`: the last positions of logs, for commands that show the lag of consumers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Ends:
     """The last positions of logs, each read once.
 
     Args:
-        log: of all tenants; or, with a log of each, what stands for all.
+        log: the log of all tenants; with one log for each tenant, the object that represents all.
     """
 
     def __init__(self, log: LogStrategy) -> None:
@@ -24,7 +24,7 @@ class Ends:
         """Return the last position of the log that holds a tenant's events; 0: it is empty.
 
         Raises:
-            TenantRequiredError: no tenant, and each tenant has a log.
+            TenantRequiredError: the tenant is None, but each tenant has a log.
         """
         key = tenant_id if self._log.per_tenant else None
         if key not in self._known:

@@ -36,7 +36,7 @@ def list_entries(
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the events that could not be published yet. Dead ones are not tried again."""
+    """List the events that could not be published. Retry dead ones with outbox retry."""
     entries = _found(place, tenant).named(outbox).entries()
     if as_json:
         for entry in entries:
@@ -53,7 +53,7 @@ def list_entries(
             )
         return
     if not entries:
-        tell("No event failed to be published.")
+        tell("All events that were tried are published.")
         return
     rows = (
         (

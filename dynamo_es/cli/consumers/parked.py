@@ -1,4 +1,4 @@
-"""``dynamo-es parked``: list the streams that consumers have set aside, retry them, drop them."""
+"""``dynamo-es parked``: list the streams that consumers have parked, retry them, drop them."""
 
 import time
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ _COLUMNS: Final[Mapping[str, Kind]] = {
 
 Tenant = Annotated[
     str | None,
-    typer.Option(metavar="TEXT", help="Limit it to this tenant's consumers. Default: all."),
+    typer.Option(metavar="TEXT", help="Only this tenant's consumers. Default: all."),
 ]
 Consumer = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Only of this consumer. Default: all.")
+    str | None, typer.Option(metavar="NAME", help="Only this consumer. Default: all.")
 ]
 
 
@@ -49,9 +49,9 @@ def list_entries(
 ) -> None:
     """List parked streams and skipped events, with the reason of the last failure.
 
-    The consumer passes over the events of a parked stream, from the first that failed to the last
-    that it has seen. The places are positions in the log; for a consumer of single streams, they
-    are versions.
+    The consumer passes over the events of a parked stream, from the first one that failed to the
+    last one that it has seen. They are listed by their positions in the log, or by their versions
+    for a consumer of single streams.
     """
     backend = _backend(place, tenant)
     entries: list[ParkedStream | SkippedEvent] = []
@@ -85,8 +85,8 @@ def retry(
 ) -> None:
     """Apply the events of a consumer's parked streams again, in order, and unpark the streams.
 
-    Run it after the fix is in place. The consumer may run meanwhile. A stream whose event fails
-    again stays parked from that event on; then the exit status is 1.
+    Run it after you have fixed the cause. The consumer may keep running. If an event fails again,
+    its stream stays parked from that event on, and the exit status is 1.
     """
     with your_program(place.variables):
         found = find_retrying(reference, DynamoBackend(place.config()), tenant)
@@ -120,9 +120,9 @@ def drop(  # noqa: PLR0913 - options, each by its name
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take parked streams off the list without applying their events: the consumer never gets them.
+    """Remove parked streams from the list. The consumer never gets the events it passed over.
 
-    It goes on with the events after the last one that it has passed over.
+    It continues with the events after the last one that it has passed over.
     """
     if [bool(streams), everything, skipped].count(True) != 1:
         raise typer.BadParameter("Give UUIDs of streams, or --all, or --skipped.")
@@ -139,7 +139,7 @@ def drop(  # noqa: PLR0913 - options, each by its name
             raise typer.BadParameter(f"{consumer} has not parked {', '.join(sorted(missing))}.")
         if chosen and not yes:
             question = (
-                f"Drop {count(len(chosen), 'parked stream')} of {consumer}? It never gets the "
+                f"Drop {count(len(chosen), 'parked stream')} of {consumer}? It will never get the "
                 "events that it has passed over."
             )
             refuse_unless_confirmed(question, "Nothing was changed.")

@@ -1,4 +1,4 @@
-"""``dynamo-es projections``: run a projection of your program, and list where all are."""
+"""``dynamo-es projections``: run a projection of your program, and list all projections."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -26,7 +26,7 @@ Reference = Annotated[
 ]
 Tenant = Annotated[
     str | None,
-    typer.Option(metavar="TEXT", help="Limit it to this tenant's events. Default: all tenants."),
+    typer.Option(metavar="TEXT", help="Only this tenant's events. Default: all tenants."),
 ]
 
 _COLUMNS: Final[Mapping[str, Kind]] = {
@@ -40,7 +40,7 @@ _COLUMNS: Final[Mapping[str, Kind]] = {
 
 
 class _Status(NamedTuple):
-    """Where a projection is. Without a position, it has never saved one."""
+    """The state of a projection. If the position is None, it has never saved one."""
 
     name: str
     lag: int
@@ -55,16 +55,16 @@ def run(
     place: Place,
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="Exit at the end that the log has now.")
+        bool, typer.Option("--once", help="Exit at the current end of the log.")
     ] = False,
     tenant: Tenant = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a projection of your program: a worker, until Ctrl-C or SIGTERM.
 
-    It goes on where the last run ended, and ends after the event in hand. Run several processes, so
-    that another takes over if one dies. Write the projection as a function of the backend, which
-    gets the tables and the connection of this command:
+    It continues where the last run ended, and ends after the current event. Run several processes,
+    so that another one takes over if one dies. Write the projection as a function of the backend,
+    which gets the tables and the connection of this command:
 
     `def balances(backend): return backend.projection("balances", handler)`
     """
@@ -89,7 +89,7 @@ def list_all(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List projections with their positions, and how far they are from the end of the log.
+    """List projections with their positions and lags.
 
     Without modules, list every consumer that has a checkpoint. A module's projections are the
     `Projection` objects in it, and the functions that are annotated to return one.

@@ -18,7 +18,7 @@ from dynamo_es.projections.projection import Projection
 from dynamo_es.projections.projector import Projector
 
 _ROLE: Final = "reset"
-_UNFINISHED: Final = "The read model is not complete. To start again: dynamo-es rebuild"
+_UNFINISHED: Final = "The read model is not complete. To start over: dynamo-es rebuild"
 
 
 class OvertakenError(EventStoreError):
@@ -26,7 +26,7 @@ class OvertakenError(EventStoreError):
 
 
 class RunningError(EventStoreError):
-    """A worker runs the projection, so it cannot be rebuilt now."""
+    """A worker is running the projection, so it cannot be rebuilt now."""
 
 
 def rebuild(
@@ -37,13 +37,13 @@ def rebuild(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build a projection's read model again: clear it, and handle every event from the beginning.
+    """Rebuild a projection's read model: clear it, and handle every event from the beginning.
 
     Stop the projection's process first. The command sets the checkpoint back, calls `reset()` of
-    the handler if it has one, so that the handler clears its read model, and runs to the end that
-    the log has now. Then start the projection's process again.
+    the handler if it has one, so that the handler clears its read model, and runs up to the current
+    end of the log. Then start the projection's process again.
 
-    If it is interrupted, run it again. The reset() of a function is an attribute:
+    If it is interrupted, run it again. For a function, reset() is an attribute:
     `handler.reset = clear_table`.
     """
     with your_program(place.variables):
@@ -55,7 +55,7 @@ def rebuild(
             end = _end_of(projection, backend, tenant)
             refuse_unless_confirmed(_question(projection, end, reset), "Nothing was changed.")
         if _has_run(projection):
-            # Before the read model is cleared: whatever happens next, no event is left out.
+            # Set the checkpoint back before clearing the read model, so that no crash loses events.
             projection.reset()
         try:
             if reset is not None:
@@ -72,8 +72,8 @@ def rebuild(
         print_json(report_document(report, once=True))
     if report.overtaken:
         raise OvertakenError(
-            f"Another process runs {projection.name}: the rebuilt read model lacks the events "
-            "that it handled meanwhile. Stop that process, and rebuild again."
+            f"Another process is running {projection.name}: the rebuilt read model lacks the "
+            "events that it handled in the meantime. Stop that process, and rebuild again."
         )
 
 
@@ -83,8 +83,8 @@ def _reset_of(projection: Projection) -> Callable[[], object] | None:
     if isinstance(handler, Projector):
         raise WrongReferenceError(
             f"The handler of {projection.name} is a projector. Its cursors pass over the events "
-            "that it applied, so the read model would stay as it is. To rebuild it, give projector "
-            "and projection a new name and run the projection."
+            "that it has applied, so the read model would not change. To rebuild it, give "
+            "projector and projection a new name and run the projection."
         )
     owner = getattr(handler, "__self__", None)
     reset = getattr(handler, _ROLE, None) or getattr(owner, _ROLE, None)
@@ -112,8 +112,8 @@ def _refuse_while_it_runs(
         mine = projection.over_all_logs or one.tenant_id == tenant
         if one.name == projection.name and mine and one.worker is not None:
             raise RunningError(
-                f"Worker {one.worker} runs {one.name}. Stop it, and rebuild then. If it has died: "
-                f"dynamo-es checkpoints reset {one.name}, and rebuild then."
+                f"Worker {one.worker} is running {one.name}. Stop it, then rebuild. If it has "
+                f"died: dynamo-es checkpoints reset {one.name}, then rebuild."
             )
 
 

@@ -1,4 +1,4 @@
-"""Finds the projections of your program: objects, and functions that make them of a backend."""
+"""Finds the projections of your program: objects, and functions that make one for a backend."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOW: Final = "Define it as def balances(backend): return backend.projection('ba
 
 
 class Retrying(Protocol):
-    """Retries the streams that it has parked."""
+    """A consumer that can retry its parked streams."""
 
     def retry_parked(self) -> RetryReport:
         """Apply the events of parked streams again."""
@@ -32,27 +32,28 @@ def find_projection(reference: str, backend: Backend, tenant: TenantId | None) -
     """Return the projection that ``module:name`` names.
 
     Args:
-        reference: of a `Projection`, or of a function that takes a backend and returns one.
-        backend: for such a function.
+        reference: reference to a `Projection`, or to a function that takes a backend and returns
+            one.
+        backend: the backend for such a function.
         tenant: limits that backend to a tenant; None: all tenants.
 
     Raises:
-        WrongReferenceError: there is no such object, or it is no projection.
+        WrongReferenceError: there is no such object, or it is not a projection.
     """
     return _projection(reference, load_object(reference), backend, tenant)
 
 
 def find_retrying(reference: str, backend: Backend, tenant: TenantId | None) -> Retrying:
-    """Return the consumer that ``module:name`` names: it retries its parked streams.
+    """Return the consumer that ``module:name`` names, which can retry its parked streams.
 
     Args:
-        reference: of a projection, a projector, a Lambda handler of this library, or a function
-            that takes a backend and returns one.
-        backend: for such a function.
+        reference: reference to a projection, a projector, a Lambda handler of this library, or a
+            function that takes a backend and returns one.
+        backend: the backend for such a function.
         tenant: limits that backend to a tenant; None: all tenants.
 
     Raises:
-        WrongReferenceError: there is no such object, or it parks no streams.
+        WrongReferenceError: there is no such object, or it does not park streams.
     """
     found = load_object(reference)
     if not hasattr(found, "retry_parked") and inspect.isfunction(found):
@@ -61,13 +62,13 @@ def find_retrying(reference: str, backend: Backend, tenant: TenantId | None) -> 
         found = _made(reference, found, backend if tenant is None else backend.in_tenant(tenant))
     elif tenant is not None:
         raise WrongReferenceError(
-            f"{reference} has a backend of its own, so --tenant cannot limit it. {_HOW}"
+            f"{reference} has its own backend, so --tenant cannot limit it. {_HOW}"
         )
     if not hasattr(found, "retry_parked"):
         kind = type(found).__name__
         raise WrongReferenceError(
-            f"{reference} is a {kind}, which parks no streams: name a projection, a projector or a "
-            "Lambda handler of project_log or project_streams."
+            f"{reference} is a {kind}, which does not park streams: name a projection, a projector "
+            "or a Lambda handler of project_log or project_streams."
         )
     return cast("Retrying", found)
 
@@ -91,19 +92,19 @@ def _projection(
     if isinstance(found, Projection):
         if tenant is not None:
             raise WrongReferenceError(
-                f"{reference} is a projection of a backend of its own, so --tenant cannot limit "
-                f"it. {_HOW}"
+                f"{reference} is a projection with its own backend, so --tenant cannot limit it. "
+                f"{_HOW}"
             )
         return found
     if not inspect.isfunction(found):
         kind = type(found).__name__
-        raise WrongReferenceError(f"{reference} is no projection, but of the type {kind}. {_HOW}")
+        raise WrongReferenceError(f"{reference} must be a projection, not {kind}. {_HOW}")
     if not _takes_one_argument(found):
         raise WrongReferenceError(f"{reference} must take one argument, the backend. {_HOW}")
     made = _made(reference, found, backend if tenant is None else backend.in_tenant(tenant))
     if not isinstance(made, Projection):
         kind = type(made).__name__
-        raise WrongReferenceError(f"{reference} returned no projection, but {kind}. {_HOW}")
+        raise WrongReferenceError(f"{reference} must return a projection, not {kind}. {_HOW}")
     return made
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 SECONDS_A_MONTH: Final = 730 * 3600
 """AWS counts a month as 730 hours."""
 
-# Dollars on demand in us-east-1, since November 2024. Other regions cost up to twice as much.
+# On-demand prices in us-east-1 since November 2024, in dollars. Other regions cost up to twice as
+# much.
 PER_MILLION_WRITES: Final = 0.625
 PER_MILLION_READS: Final = 0.125
 PER_GIGABYTE: Final = 0.25
@@ -27,12 +28,12 @@ PER_GIGABYTE_OF_RECOVERY: Final = 0.20
 
 _PAGE_BYTES: Final = 100
 _POINTER_BYTES: Final = 30
-"""Bytes of a page's compressed list per commit; measured on real events."""
+"""Bytes of a page's compressed list for each commit, measured on real events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The work of a store.
+    """The load of a store.
 
     Attributes:
         events: events appended per second.
@@ -41,12 +42,12 @@ class Load:
         compression: bytes stored per byte of JSON; 1 without compression.
         loads: streams loaded per second.
         commits_per_load: commits read per load, after the snapshot.
-        window: seconds that the sequencer gathers commits.
-        stream_projections: read models fed by the events table's stream.
-        log_projections: read models and subscribers fed by the log.
+        window: how many seconds the sequencer gathers commits.
+        stream_projections: number of read models fed by the events table's stream.
+        log_projections: number of read models and subscribers fed by the log.
         published: share of events that the outbox publishes, 0 to 1.
-        months: months that events are kept, to price the storage.
-        consistent_loads: whether the loads are consistent; if not, they cost half.
+        months: how many months events are kept, for the price of the storage.
+        consistent_loads: whether the loads are consistent; False costs half.
     """
 
     events: float
@@ -64,12 +65,12 @@ class Load:
 
     @property
     def commits(self) -> float:
-        """Appends per second."""
+        """The number of appends per second."""
         return self.events / self.events_per_commit
 
     @property
     def commit_bytes(self) -> int:
-        """Size of a commit's item."""
+        """The size of a commit's item in bytes."""
         first, more = _overhead()
         own = self.events_per_commit * (more + self.size)
         return ceil(first + own * self.compression)
@@ -79,9 +80,9 @@ class Line(NamedTuple):
     """One line of the monthly bill.
 
     Attributes:
-        name: the work that is charged.
-        writes: write units.
-        reads: read units.
+        name: what is billed.
+        writes: number of write units.
+        reads: number of read units.
         gigabytes: gigabytes stored at the end.
     """
 
@@ -93,12 +94,12 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices on demand, in dollars.
+    """On-demand prices, in dollars.
 
     Attributes:
-        writes: per million write units.
-        reads: per million read units.
-        storage: per gigabyte and month, including point-in-time recovery.
+        writes: price per million write units.
+        reads: price per million read units.
+        storage: price per gigabyte and month, including point-in-time recovery.
     """
 
     writes: float = PER_MILLION_WRITES
@@ -152,7 +153,7 @@ def bill(load: Load) -> Iterator[Line]:
 
 
 def textbook(load: Load) -> Line:
-    """Return the appends of the usual layout: a transaction of one item per event and one more."""
+    """Return the appends of the usual layout: an item per event, plus one, in a transaction."""
     first, more = _overhead()
     each = ceil((first + more + load.size) / 1024)
     return Line(
@@ -168,7 +169,7 @@ def _half(size: float) -> float:
 
 @cache
 def _overhead() -> tuple[int, int]:
-    """Return the bytes a commit adds to its events, and an event adds to its payload."""
+    """Return the bytes that a commit adds to its events, and an event to its payload."""
     stream = StreamId(UUID(int=1), category="category")
     made = datetime(2026, 1, 1, microsecond=1, tzinfo=UTC)
     event = RawEvent(UUID(int=2), stream, made, "category.happened", {}, {})

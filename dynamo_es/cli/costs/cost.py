@@ -29,7 +29,7 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
     events_per_commit: Annotated[int, typer.Option(min=1, help="Events per append.")] = 1,
     compression: Annotated[
         float,
-        typer.Option(min=0.01, max=1.0, help="Bytes stored per byte of JSON, as you measured it."),
+        typer.Option(min=0.01, max=1.0, help="Stored bytes per byte of JSON, as measured by you."),
     ] = 1.0,
     loads_per_second: Annotated[
         float, typer.Option(min=0, help="Streams loaded per second.")
@@ -38,7 +38,7 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
         int, typer.Option(min=1, help="Commits read per load, after the snapshot.")
     ] = 10,
     window: Annotated[
-        float, typer.Option(min=0, help="Seconds that the sequencer gathers commits.")
+        float, typer.Option(min=0, help="How many seconds the sequencer gathers commits.")
     ] = 1.0,
     stream_projections: Annotated[
         int, typer.Option(min=0, help="Read models fed by the events table's stream.")
@@ -47,7 +47,7 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
     published: Annotated[
         float, typer.Option(min=0, max=1, help="Share of events that the outbox publishes, 0 to 1.")
     ] = 0.0,
-    months: Annotated[int, typer.Option(min=0, help="Months that events are kept.")] = 12,
+    months: Annotated[int, typer.Option(min=0, help="How many months events are kept.")] = 12,
     write_price: Annotated[
         float, typer.Option(min=0, help="Dollars per million write units.")
     ] = PER_MILLION_WRITES,
@@ -67,7 +67,7 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate what a store would cost per month: DynamoDB requests and storage, on demand.
+    """Estimate the monthly cost of a store: DynamoDB requests and storage, on demand.
 
     The default prices are those of us-east-1 since November 2024. Lambda costs extra if you use
     it; its reads of the tables' streams are free.
@@ -87,13 +87,13 @@ def cost(  # noqa: PLR0913, PLR0917 - options of a command
         consistent_loads=not eventual_loads,
     )
     prices = Prices(write_price, read_price, storage_price)
-    too_large = typer.BadParameter("These figures are too large: give smaller ones.")
+    too_large = typer.BadParameter("These numbers are too large: give smaller ones.")
     try:
         lines, usual = list(bill(load)), textbook(load)
     except OverflowError:
         raise too_large from None
     total = sum(prices.of(line) for line in lines)
-    # Any other infinite figure makes a cost infinite, and JSON has no such number.
+    # Any infinite number makes a cost infinite, which JSON cannot express.
     if not all(map(isfinite, (total, prices.of(usual), window))):
         raise too_large
     if as_json:

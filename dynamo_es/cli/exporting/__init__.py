@@ -1,4 +1,4 @@
-"""Exporting a store: read its log, write each event as a line for an import. Prints nothing."""
+"""Exports a store: reads its log, and writes each event as a line for an import. Never prints."""
 
 from dynamo_es.cli.exporting.exporter import Exporter, Wanted
 from dynamo_es.cli.exporting.file import open_target

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, StreamId, TenantId
 
 PATIENCE: Final = 3
-"""Looks, a second apart, at events that have no position yet."""
+"""How often to check, once a second, for events that have no position yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to export.
+    """The selection of an export.
 
     Attributes:
-        tenant_id: of the streams; None: all tenants.
-        category: of the streams; None: all categories.
-        stream_id: the only stream, of the default tenant if there is no other; None: all.
+        tenant_id: only streams of this tenant; None: all tenants.
+        category: only streams of this category; None: all categories.
+        stream_id: only this stream, of the default tenant if no other is given; None: all streams.
         snapshots: whether to export snapshots.
         encrypted: whether to export encrypted fields, as they are stored.
     """
@@ -45,7 +45,7 @@ class Wanted:
     encrypted: bool = False
 
     def has(self, stream: StreamOf) -> bool:
-        """Whether a stream is part of the export."""
+        """Return whether a stream belongs to the export."""
         if self.stream_id is not None:
             return (stream.tenant_id, stream.id) == (self.tenant_id or "", self.stream_id)
         return self.tenant_id in (None, stream.tenant_id) and (
@@ -58,12 +58,12 @@ class Exporter:
 
     Args:
         backend: the store.
-        wanted: what to export.
-        written: what is exported already; grows with each line.
-        sleep: waits this many seconds.
+        wanted: the selection.
+        written: the part that is already exported; it grows with each line.
+        sleep: waits the given number of seconds.
 
     Attributes:
-        end: the position that the export ends at; 0 if it does not read the log.
+        end: the position at which the export ends (inclusive); 0 if it does not read the log.
     """
 
     def __init__(
@@ -81,17 +81,17 @@ class Exporter:
         self.end: Position = 0
 
     def run(self) -> Iterator[bytes]:
-        """Yield the lines that are not written yet, in pieces of any size, also empty ones.
+        """Yield the lines that are not written yet, in pieces of any size, even empty ones.
 
         Raises:
-            ExportError: Events cannot be exported as they are.
-            EventStoreError: The store failed.
+            ExportError: some events cannot be exported.
+            EventStoreError: the store failed.
         """
         yield from self._log() if self._wanted.stream_id is None else self._stream()
         if self._wanted.snapshots:
             for stream, part in self._written.streams.items():
                 if not part.versionless:
-                    yield self._snapshot(stream, part)  # often nothing: that shows progress
+                    yield self._snapshot(stream, part)  # often empty, which shows progress
 
     def _log(self) -> Iterator[bytes]:
         self._await_positions()
@@ -105,7 +105,7 @@ class Exporter:
         while reader.position < self.end:
             records = reader.read()
             if not records and reader.position < self.end:
-                # The newest events are the last that an eventually consistent read shows.
+                # An eventually consistent read may not show the newest events yet.
                 looks += 1
                 self._wait_again(looks, reader.position)
                 continue
@@ -133,16 +133,16 @@ class Exporter:
             if left:
                 self._sleep(1.0)
         raise ExportError(
-            "The store holds events without a position in the log, and an export reads the log. "
-            "Run dynamo-es sequence --once, then export again."
+            "The store has events without a position in the log, but an export reads the log. Run "
+            "dynamo-es sequence --once, then export again."
         )
 
     def _wait_again(self, looks: int, position: Position) -> None:
         if looks == PATIENCE:
             raise ExportError(
-                f"The log ends at position {self.end:,}, but reads of it show no event after "
-                f"{position:,}, so the export would lack the others. Export again later: the file "
-                "is continued."
+                f"The log ends at position {self.end:,}, but reads show no event after "
+                f"{position:,}, so the export would lack the others. Export again later: the "
+                "export continues the file."
             )
         self._sleep(1.0)
 
@@ -151,18 +151,18 @@ class Exporter:
         if position > self.end:
             raise ExportError(
                 f"The file ends with event {last_id} at position {position:,}, but the log ends at "
-                f"{self.end:,}: the file is of another store. Export into a new file."
+                f"{self.end:,}: the file belongs to another store. Export into a new file."
             )
         records = self._source.reader(position - 1, chosen).read()
         if records and records[0].position == position and str(records[0].entry.uuid) != last_id:
             raise ExportError(
-                f"The file ends with event {last_id} at position {position:,}, but the log holds "
-                "another event there: the file is of another store. Export into a new file."
+                f"The file ends with event {last_id} at position {position:,}, but the log has "
+                "another event there: the file belongs to another store. Export into a new file."
             )
 
     def _stream(self) -> Iterator[bytes]:
         tenant_id, stream_id = self._wanted.tenant_id or DEFAULT_TENANT, self._wanted.stream_id
-        assert stream_id is not None  # noqa: S101 - `run` has looked
+        assert stream_id is not None  # noqa: S101 - `run` has checked
         storage = self._backend.storage.scoped_for_tenant(tenant_id)
         events = storage.fetch_events(stream_id, start=self._written.events + 1)
         yield b"".join(
@@ -173,7 +173,7 @@ class Exporter:
         storage = self._backend.storage.scoped_for_tenant(stream.tenant_id)
         loaded = storage.fetch_events(stream.id, stop=part.events + 1)
         if not loaded or loaded[0].generation != part.generation:
-            return b""  # the stream was deleted meanwhile
+            return b""  # the stream was deleted in the meantime
         first = loaded[0]
         if str(first.uuid) == part.first or first.version == part.snapshot:
             return b""
@@ -183,14 +183,14 @@ class Exporter:
         stream = self._written.add(fields)
         if ENCRYPTED in fields.get("context", {}) and not self._wanted.encrypted:
             raise ExportError(
-                f"Event {fields['id']} of the stream {stream} has encrypted fields. An export "
-                "holds no keys: copy the table of keys too, and export with --encrypted, which "
+                f"Event {fields['id']} of the stream {stream} has encrypted fields. An export does "
+                "not contain keys: copy the keys table too, and export with --encrypted, which "
                 "copies the fields as they are stored."
             )
         line = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         if len(line) > MAX_LINE_BYTES:
             raise ExportError(
                 f"Event {fields['id']} of the stream {stream} takes {len(line):,} bytes as JSON, "
-                f"and an import reads lines of at most {MAX_LINE_BYTES:,}."
+                f"but an import reads lines of at most {MAX_LINE_BYTES:,}."
             )
         return line

@@ -1,4 +1,4 @@
-"""The file that an export goes to, and goes on with: plain, or gzip by its ending."""
+"""The file that an export writes or continues: plain, or gzip if it ends in ``.gz``."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _GZIP: Final = 31  # zlib's name for the format
 
 @contextmanager
 def open_target(path: Path, wanted: Wanted) -> Iterator[tuple[Written, Callable[[bytes], None]]]:
-    """Open a file, or standard output for ``-``; yield what it holds, and a function to add lines.
+    """Open a file, or standard output for ``-``; yield its content, and a function to add lines.
 
-    What an interrupted export left in the middle of a line, or of a gzip member, is cut off.
+    If an interrupted export left an incomplete line or gzip member at the end, it is cut off.
 
     Raises:
-        ExportError: The file holds something else than a part of this export, or another export
-            writes to it.
-        OSError: The file cannot be opened.
+        ExportError: the file has something else than a part of this export, or another export is
+            writing to it.
+        OSError: the file cannot be opened.
     """
     if str(path) == "-":
         yield Written(), lambda lines: _write(sys.stdout.buffer, lines)
         return
     if path.exists() and not (path.is_file() or path.is_dir()):
-        # Its content would be read to the end, which a device or a named pipe may not have.
+        # Reading its content could take forever, because a device or a named pipe may have no end.
         raise ExportError(f"{path} is not a file: to write to a pipe or a device, give - as FILE.")
     packed = path.suffix == ".gz"
     with path.open("a+b") as stream:
@@ -50,14 +50,14 @@ def open_target(path: Path, wanted: Wanted) -> Iterator[tuple[Written, Callable[
         stream.truncate(end)
 
         def write(lines: bytes) -> None:
-            # A member for each piece: whatever is interrupted, the members before it are whole.
+            # Write a member for each piece. After an interruption, the members before are complete.
             _write(stream, gzip.compress(lines, mtime=0) if packed else lines)
 
         yield written, write
 
 
 def _lock(stream: IO[bytes], path: Path) -> None:
-    """Keep other exports out of a file until it is closed, where the system has such locks."""
+    """Lock a file against other exports until it is closed, if the system supports that."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -66,7 +66,7 @@ def _lock(stream: IO[bytes], path: Path) -> None:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ExportError(
-            f"Another export writes to {path}: wait until it ends, or give another file."
+            f"Another export is writing to {path}: wait until it ends, or give another file."
         ) from None
     except OSError:  # a file system without locks
         return
@@ -74,7 +74,7 @@ def _lock(stream: IO[bytes], path: Path) -> None:
 
 def _write(stream: IO[bytes], content: bytes) -> None:
     stream.write(content)
-    stream.flush()  # what was counted is there, whatever happens next
+    stream.flush()  # everything that is counted must be in the file
 
 
 def _read(line: bytes, path: Path, wanted: Wanted, written: Written) -> None:
@@ -84,13 +84,13 @@ def _read(line: bytes, path: Path, wanted: Wanted, written: Written) -> None:
         known = False
     if not known:
         raise ExportError(
-            f"{path} holds a line that this export would not write: "
-            "give the options that the file was begun with, or another file."
+            f"{path} has a line that this export would not write: "
+            "give the same options as for the first export into it, or another file."
         )
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield each whole line, and where it ends."""
+    """Yield each complete line, and the offset of its end."""
     end = 0
     for line in stream:
         if line.endswith(b"\n"):
@@ -99,7 +99,7 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def _members(stream: IO[bytes], path: Path) -> Iterator[tuple[bytes, int]]:
-    """Yield the content of each whole gzip member, and where it ends."""
+    """Yield the content of each complete gzip member, and the offset of its end."""
     rest = b""
     while True:
         member, content = zlib.decompressobj(_GZIP), b""

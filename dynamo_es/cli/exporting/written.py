@@ -1,4 +1,4 @@
-"""What an export has written so far: enough to go on, in this process or in the next one."""
+"""`Written`: the state of an export so far, which is enough to continue it in another process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ExportError(EventStoreError):
-    """The export cannot go on; the message says why, and what to do."""
+    """The export cannot continue. The message says why, and what to do."""
 
 
 @dataclass(slots=True)
@@ -28,9 +28,10 @@ class Part:
     Attributes:
         generation: the stream's generation.
         first: id of its first event.
-        versionless: whether it has no versions.
-        events: how many events are exported; the version of the last one, if it has versions.
-        snapshot: version of the newest snapshot exported; 0 if none is.
+        versionless: whether the stream is versionless.
+        events: number of exported events, which is the version of the last one unless the stream is
+            versionless.
+        snapshot: version of the newest exported snapshot; 0: none.
     """
 
     generation: int
@@ -62,8 +63,8 @@ class Written:
         """Add a line and return its stream.
 
         Raises:
-            ExportError: The event does not follow the exported part of its stream.
-            LookupError, TypeError, ValueError: These are not the fields of a line.
+            ExportError: the event does not follow the exported part of its stream.
+            LookupError, TypeError, ValueError: these are not the fields of a line.
         """
         uuid, name = UUID(fields["stream_id"]), fields["stream"]
         stream = StreamOf(fields["tenant"], StreamId(uuid, name, category=fields["category"]))
@@ -78,7 +79,7 @@ class Written:
         if part.generation != new.generation or fields.get("version", version) != version:
             raise ExportError(
                 f"Event {new.first} does not follow the exported part of the stream {stream}, "
-                "because the stream was deleted meanwhile: export into a new file."
+                "because the stream was deleted in the meantime: export into a new file."
             )
         part.events = version
         self.events += 1
@@ -90,7 +91,7 @@ class Written:
 def fields_of(
     event: RawEvent, tenant_id: TenantId, generation: int, position: Position | None = None
 ) -> Fields:
-    """Return the fields of an event's line; an import ignores the position and the generation."""
+    """Return the fields of an event's line. An import ignores position and generation."""
     place: Fields = {"versionless": True} if event.version is None else {"version": event.version}
     if event.context:
         place["context"] = event.context

@@ -1,4 +1,4 @@
-"""Times on the command line: ``2h`` ago, or a date with a time and a zone."""
+"""Times on the command line: ``2h`` ago, or a date with a time and a time zone."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _PART: Final = re.compile(r"(\d+)([smhdw])", re.ASCII)
 
 
 def moment_of(option: str, text: str, now: datetime) -> datetime:
-    """Return the moment that an option names.
+    """Return the time that an option names.
 
     Args:
-        option: name of the option, as the subject of the message.
+        option: name of the option, for messages.
         text: how long ago, such as ``90s``, ``2h`` or ``1d12h``; or a time in ISO 8601 with a zone,
             such as ``2026-11-26T08:00Z`` or ``2026-11-26T09:00+01:00``.
-        now: the time now.
+        now: the current time.
 
     Raises:
-        typer.BadParameter: neither, a time without a zone, or further back than the year 1.
+        typer.BadParameter: the text is neither, has no time zone, or is before the year 1.
     """
     if _PARTS.fullmatch(text):
         ago = {_UNITS[unit]: 0 for _, unit in _PART.findall(text)}

@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.table_stream.rounds import Polled, Progress
 from dynamo_es.dynamodb.wire.client import LazyClient, LazyStreamsClient
 
 _BACKLOG_SECONDS: Final = 10.0
-"""Commits written longer ago than this are a backlog."""
+"""Commits that were written more than this many seconds ago are a backlog."""
 
 
 def sequence(
@@ -30,8 +30,9 @@ def sequence(
 ) -> None:
     """Give appended events their positions in the log: a worker, until Ctrl-C or SIGTERM.
 
-    It polls the events table's stream, and continues where the last worker ended. Several may run
-    at once. You do not need it if a Lambda function or the appending processes sequence.
+    It polls the events table's stream, and continues where the last worker ended. Several workers
+    may run at once. You do not need it if a Lambda function or the appending processes assign
+    positions.
     """
     config = place.config()
     total = Polled()
@@ -66,11 +67,11 @@ def sequence(
 
 
 class Work:
-    """Describes a worker's progress through a backlog: how much, how fast, how long to go.
+    """Describes a worker's progress through a backlog, its speed, and the time that is left.
 
     Args:
-        clock: seconds since the epoch.
-        monotonic: seconds of a clock that only goes forward.
+        clock: returns seconds since the epoch.
+        monotonic: returns seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
@@ -100,7 +101,7 @@ class Work:
         if lag < _BACKLOG_SECONDS:
             return f"{text}."
         text += f", and everything written in the last {_rounded(lag)}"
-        # Seconds of the stream read in a second of work; new events arrive meanwhile.
+        # How many seconds of the stream are read in a second. New events arrive in the meantime.
         speed = (now.written_at - self._first_written_at) / elapsed
         if speed > 1:
             text += f"; about {_rounded(lag / (speed - 1))} remaining"

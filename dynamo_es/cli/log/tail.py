@@ -35,7 +35,7 @@ def tail(  # noqa: PLR0913 - each argument is an option
     ] = None,
     event: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Show only events of this name; repeatable."),
+        typer.Option(metavar="NAME", help="Show only events of this name. Repeatable."),
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="Show the events that are in the log now, then exit.")
@@ -44,17 +44,17 @@ def tail(  # noqa: PLR0913 - each argument is an option
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Show events that reached the log since then: 2h, or 2026-11-26T08:00Z.",
+            help="Show events that reached the log since this time: 2h, or 2026-11-26T08:00Z.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show events as they reach the log, until Ctrl-C. Starts at the end of the log.
 
-    With --once, start at the beginning. The time of --since is the sequencer's, when it put an
-    event into the log; the time that is shown is the event's own. With a log of each tenant, a
-    position is one in the log of --tenant; without --tenant, the events of all logs are shown, each
-    log in its order.
+    With --once, it starts at the beginning. --since refers to the time at which the sequencer put
+    an event into the log; the time shown is the event's own. If each tenant has a log, positions
+    are those in the log of --tenant; without --tenant, the events of all logs are shown, each log
+    in its order.
     """
     if since is not None and after is not None:
         raise typer.BadParameter("Give --after or --since, not both.")
@@ -85,7 +85,7 @@ def tail(  # noqa: PLR0913 - each argument is an option
 
 
 def _in_each(log: LogStrategy, position: Callable[[LogStrategy], Position]) -> Start:
-    """Return a position of the log; with a log of each tenant, the position of each."""
+    """Return a position of the log; with one log for each tenant, a position for each."""
     if not log.per_tenant:
         return position(log)
     return {one: position(log.scoped_for_tenant(one)) for one in log.tenants()}

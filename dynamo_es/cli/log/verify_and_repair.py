@@ -21,8 +21,9 @@ from dynamo_es.dynamodb.wire.client import LazyClient
 def verify(place: Place, *, as_json: AsJson = False) -> None:
     """Check that every commit is in the log exactly once, and every stream in order.
 
-    Reads both tables in full and writes nothing. The exit status is 1 if something is wrong or a
-    commit cannot be read. Commits that still wait for their positions are counted, not faults.
+    The command reads both tables completely, and writes nothing. The exit status is 1 if something
+    is wrong or a commit cannot be read. Commits that still wait for their positions are counted,
+    but are not faults.
     """
     config = place.config()
     with ticking("Reading the log") as tick:
@@ -69,7 +70,8 @@ def _tell_what_to_do(report: Verified) -> None:
     if report.torn:
         tell(
             f"The log is torn: it has {count(report.torn, 'commit')} that the events table lost. "
-            "Let nobody append. To see what would be cut off: dynamo-es log repair --truncate-torn",
+            "Stop all programs that append. To see what would be cut off: dynamo-es log repair "
+            "--truncate-torn",
             style="red",
         )
     if report.not_sequenced:
@@ -86,17 +88,15 @@ def repair(
     *,
     tenant: Annotated[
         str | None,
-        typer.Option(
-            metavar="TEXT", help="Repair this tenant's log only, where each tenant has one."
-        ),
+        typer.Option(metavar="TEXT", help="Repair only this tenant's log, if each tenant has one."),
     ] = None,
     truncate_torn: Annotated[
         bool,
         typer.Option(
             "--truncate-torn",
-            help="After a restore to different moments: say where the log is torn, and which "
-            "markers and consumers are after that. With --yes: cut it off there, put them back, "
-            "and repair.",
+            help="After a restore to different times: show where the log is torn, and which "
+            "markers and consumers are past that point. With --yes: cut the log there, put them "
+            "back, and repair.",
         ),
     ] = False,
     yes: Yes = False,
@@ -104,11 +104,11 @@ def repair(
 ) -> None:
     """Give a position to every commit that is not in the log yet.
 
-    Scans the whole events table and leaves the existing log unchanged: run it again after an
-    interruption, or while sequencers run, as often as you like. A commit that cannot be read is
-    set aside (list with log set-aside), and its stream waits. If the newest page stops every
-    sequencer, it is repaired. In a new log table it rebuilds the log, or the log of each tenant,
-    from the streams.
+    The command scans the whole events table, and does not change the existing log. You can run it
+    as often as you like, also after an interruption or while sequencers run. A commit that cannot
+    be read is set aside (list: log set-aside), and its stream waits. If the newest page stops every
+    sequencer, it is repaired. In a new log table, the command rebuilds the log, or the log of each
+    tenant, from the streams.
     """
     config = place.config()
     if truncate_torn and not _truncated(config, yes=yes, as_json=as_json):
@@ -147,7 +147,7 @@ def repair(
 
 
 def _truncated(config: DynamoConfig, *, yes: bool, as_json: bool) -> bool:
-    """Print how the log is cut, and cut it if ``yes``; return whether to go on with the repair."""
+    """Print the plan, and cut the log if ``yes``; return whether to go on with the repair."""
     client = LazyClient(config, None)
     plan = plan_truncation(config, client)
     if not yes:

@@ -24,9 +24,9 @@ def delete(
     version = 0 if found is None else found.version
     if found is not None and not yes:
         refuse_unless_confirmed(
-            f"Delete {count(version, 'event')} of {chosen} for good?", "Nothing was deleted."
+            f"Permanently delete {count(version, 'event')} of {chosen}?", "Nothing was deleted."
         )
-    # Even without a stream: this removes what an interrupted deletion left.
+    # Even if the stream does not exist: this removes the leftovers of an interrupted deletion.
     storage.delete_stream(stream_id)
     if as_json:
         print_json({"stream": str(stream_id), "existed": version > 0, "version": version})

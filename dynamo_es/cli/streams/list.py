@@ -11,7 +11,7 @@ from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.values import DEFAULT_TENANT, TenantId
 
 _MOST_TENANTS = 10
-"""Other tenants that are named where a tenant has no streams."""
+"""The most other tenants to name if a tenant has no streams."""
 
 
 def list_streams(
@@ -33,7 +33,7 @@ def list_streams(
 ) -> None:
     """List a tenant's categories, or the streams of one, with their versions in the log.
 
-    Listing the categories scans the log's table.
+    To list the categories, the command scans the log table.
     """
     if category is not None and no_category:
         raise typer.BadParameter("Give --category or --no-category, not both.")
@@ -45,7 +45,7 @@ def list_streams(
 
 
 def _list_categories(log: LogStrategy, tenant: TenantId, *, as_json: bool) -> None:
-    # None, the streams without a category, comes first.
+    # Streams without a category (None) come first.
     found = sorted(log.categories(tenant), key=lambda name: (name is not None, name or ""))
     for name in found:
         if as_json:
@@ -81,11 +81,11 @@ def _list_streams(
 
 
 def _nothing(log: LogStrategy, tenant: TenantId) -> str:
-    """Return why a tenant has no categories: an empty log, or other tenants have the streams."""
+    """Return why a tenant has no categories: the log is empty, or only others have streams."""
     log.unsequenced()  # logs a warning if stored events wait for their positions
     others = sorted(log.tenants())
     if not others:
-        return "The log is empty. Events are listed once a sequencer ran: dynamo-es sequence"
+        return "The log is empty. Events are listed after a sequencer has run: dynamo-es sequence"
     named = ", ".join(
         "the default one" if other == DEFAULT_TENANT else repr(other)
         for other in others[:_MOST_TENANTS]

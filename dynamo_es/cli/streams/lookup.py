@@ -1,4 +1,4 @@
-"""Finds a stream's newest event, using only the public contract."""
+"""Finds a stream's newest event, with only the public contract."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class StreamNotFoundError(EventStoreError):
 
     def __init__(self, stream: object) -> None:
         super().__init__(
-            f"There is no stream {stream}. A stream is identified by category and tenant, too: "
-            "check --category and --tenant."
+            f"There is no stream {stream}. Category and tenant also identify a stream: check "
+            "--category and --tenant."
         )
 
 
@@ -25,7 +25,7 @@ class Head(NamedTuple):
     """The end of a stream.
 
     Attributes:
-        version: the stream's version; without versions, its number of events.
+        version: the stream's version; for a versionless stream, its number of events.
         event: the newest event.
     """
 
@@ -36,7 +36,7 @@ class Head(NamedTuple):
 def find_head(storage: StorageStrategy, stream_id: StreamId) -> Head | None:
     """Return a stream's version and newest event; None if the stream does not exist.
 
-    Costs two requests for a stream of any length; without versions, a full load.
+    Costs 2 requests for a stream of any length; for a versionless stream, a full load.
     """
     head = storage.head(stream_id)
     if head is None:
@@ -49,14 +49,14 @@ def find_head(storage: StorageStrategy, stream_id: StreamId) -> Head | None:
 
 
 def exists(storage: StorageStrategy, stream_id: StreamId) -> bool:
-    """Whether a stream has any event."""
+    """Return whether a stream has any event."""
     return bool(storage.fetch_events(stream_id, 1, 2))
 
 
 def begins_with_snapshot(
     storage: StorageStrategy, stream_id: StreamId, events: list[RawEvent]
 ) -> bool:
-    """Whether the first loaded event is a snapshot. Costs a request if it is at version 1."""
+    """Return whether the first event is a snapshot. Costs 1 request if it is at version 1."""
     if not events or events[0].version is None:
         return False
     first = events[0]

@@ -22,7 +22,7 @@ def show(
         typer.Option(
             min=1,
             metavar="VERSION",
-            help="First version, inclusive; 1 shows the full history. "
+            help="First version to show; 1: the full history. "
             "Default: the newest snapshot and the events after it.",
         ),
     ] = None,
@@ -30,14 +30,14 @@ def show(
         int | None, typer.Option(min=1, metavar="VERSION", help="Stop before this version.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Most events to show.")
+        int | None, typer.Option(min=1, metavar="N", help="Show at most this many events.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the events of a stream; with --json, one per line.
 
-    Without --start, show what an application loads: the newest snapshot, marked as such, and the
-    events after it.
+    Without --start, it shows what an application loads: the newest snapshot, marked as such, and
+    the events after it.
     """
     stream_id = chosen.id
     storage = DynamoBackend(place.config()).in_tenant(chosen.tenant).storage
@@ -63,7 +63,7 @@ def _load(
     limit: int | None,
 ) -> list[RawEvent]:
     if start is not None and limit is not None:
-        # With both, the limit also limits the events read.
+        # With both options, read no more events than the limit.
         end = start + limit
         stop = end if stop is None else min(stop, end)
     return storage.fetch_events(stream_id, start, stop)[:limit]

@@ -10,10 +10,10 @@ from dynamo_es.dynamodb.wire.client import LazyClient
 def adopt_tables(place: Place, *, yes: Yes = False, as_json: AsJson = False) -> None:
     """Give restored tables their stream, expiry, recovery, protection and tags.
 
-    DynamoDB restores a table without them. The command says what it would change, and asks. It
-    warns if the tables were restored to different moments, and if the keys were restored.
-    Running it again changes nothing. Afterwards, deploy the functions' mappings again, because a
-    restored table has a new stream.
+    DynamoDB restores a table without them. The command shows what it would change, and asks. It
+    warns you if the tables were restored to different times, and if the keys were restored.
+    Running it again changes nothing. Afterwards, deploy the event source mappings of the functions
+    again, because a restored table has a new stream.
     """
     config = place.config()
     client = LazyClient(config, None)()

@@ -6,7 +6,7 @@ from dynamo_es.dynamodb.backend import DynamoBackend
 
 
 def create_tables(place: Place, *, as_json: AsJson = False) -> None:
-    """Create the tables that are missing, and wait until they are ready.
+    """Create the missing tables, and wait until they are ready.
 
     Running it again changes nothing. On AWS it takes about ten seconds. To manage the tables with
     CloudFormation, deploy infra/event-store.yaml instead.

@@ -1,1 +1,1 @@
-"""What commands print on a terminal, and how they show progress and end at a signal."""
+"""Prints the output of commands, shows their progress, and ends them at a signal."""

@@ -23,7 +23,7 @@ INTERRUPTED: Final = 130
 """Exit status after Ctrl-C: 128 plus the number of the signal."""
 
 PIPED_WIDTH: Final = 100
-"""Columns of output to a pipe or a file, unless the variable COLUMNS is set."""
+"""Width of output to a pipe or a file, unless the environment variable COLUMNS is set."""
 
 _live: Final[list[Console]] = []  # for all threads
 
@@ -34,7 +34,7 @@ def results() -> Console:
 
 
 def messages() -> Console:
-    """Return the console of stderr: the one that shows a live display, if there is one."""
+    """Return the console of stderr; if there is a live display, the console that shows it."""
     return _live[-1] if _live else _console(stderr=True)
 
 
@@ -52,20 +52,20 @@ def tell(message: str, style: str | None = None) -> None:
     """Print one line on stderr."""
     line = " ".join(printable(part) for part in message.splitlines())
     console = messages()
-    # A terminal would break the line within words.
+    # On a terminal, let rich wrap the line: the terminal itself would break it within words.
     whole = not console.is_terminal
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=whole)
 
 
 def tell_interrupted(message: str) -> None:
-    """Print what an interrupted command did, on a line after the ``^C`` of the terminal."""
+    """Print what an interrupted command has done, on the line after the terminal's ``^C``."""
     if messages().is_terminal:
         messages().print()
     tell(message)
 
 
 def fail(message: str) -> None:
-    """Print why a command failed, in one line on stderr."""
+    """Print why a command failed, as one line on stderr."""
     tell(f"dynamo-es: {message}", style="red")
 
 
@@ -73,8 +73,8 @@ def refuse_unless_confirmed(question: str, refused: str) -> None:
     """Ask a question on stderr, and end the command with status 1 unless the answer is yes.
 
     Args:
-        question: says what the command is about to do.
-        refused: says that nothing was done, if the answer is no. No answer is no.
+        question: a question that says what the command is about to do.
+        refused: a message for the answer no, which says that nothing was done. No answer means no.
     """
     console = messages()
     console.print(Text(printable(question)), soft_wrap=not console.is_terminal)
@@ -84,7 +84,7 @@ def refuse_unless_confirmed(question: str, refused: str) -> None:
         console.print()  # ends the line of the question
         confirmed = False
     if not confirmed:
-        tell(f"{refused} To go on without a question: --yes")
+        tell(f"{refused} To skip the question: --yes")
         raise typer.Exit(1)
 
 
@@ -106,7 +106,7 @@ def event_document(event: RawEvent) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped: stored text must not control a terminal."""
+    """Return text with control characters escaped, so that it cannot control a terminal."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""Shows how far a command is: live on a terminal, else a line every few seconds; on stderr."""
+"""Shows a command's progress on stderr: live on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SECONDS_BETWEEN_LINES: Final = 5.0
 def ticking(
     first: str, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[str], None]]:
-    """Show what a command is doing; call the yielded function whenever that changes.
+    """Show what a command is doing. Call the yielded function with each new text.
 
     Args:
-        first: the text that a terminal shows until then.
-        clock: seconds of a clock that only goes forward.
+        first: the text that a terminal shows at first.
+        clock: returns seconds of a monotonic clock.
     """
     console = messages()
     if console.is_terminal:
@@ -47,11 +47,11 @@ def ticking(
 def watched(
     first: str, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[str, float | None], None]]:
-    """Show how far a command is; call the yielded function with a text and the part that is done.
+    """Show the progress of a command. Call the yielded function with a text and the done share.
 
     Args:
-        first: the text that a terminal shows until then.
-        clock: seconds of a clock that only goes forward.
+        first: the text that a terminal shows at first.
+        clock: returns seconds of a monotonic clock.
     """
     console, began = messages(), clock()
     if not console.is_terminal:

@@ -1,4 +1,4 @@
-"""Tables: events, facts and figures for people, and rows as plain lines for other programs."""
+"""Prints events, facts and figures as tables for people, and as plain lines for other programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 Kind: TypeAlias = Literal["figure", "short", "text"]
-"""How a column is shown: a figure on the right; short text never wraps; other text does."""
+"""How a column is shown: figures are right-aligned; short text never wraps; other text does."""
 
 _EVENT_COLUMNS: Final[Mapping[str, Kind]] = {
     "version": "figure",
@@ -32,13 +32,13 @@ _EVENT_COLUMNS: Final[Mapping[str, Kind]] = {
 
 
 def print_rows(columns: Mapping[str, Kind], rows: Iterable[Sequence[Text | str]]) -> None:
-    """Print rows: a table on a terminal; elsewhere a line for each row, cells apart by tabs.
+    """Print rows as a table on a terminal, elsewhere as lines with cells separated by tabs.
 
-    The table leaves out columns that are empty, for it to fit.
+    To fit, the table leaves out empty columns.
 
     Args:
         columns: the headings, and how their columns are shown.
-        rows: a cell for each column; a cell is shown with its control characters escaped.
+        rows: rows with a cell for each column. Control characters are shown escaped.
     """
     console = results()
     if console.is_terminal:
@@ -49,21 +49,21 @@ def print_rows(columns: Mapping[str, Kind], rows: Iterable[Sequence[Text | str]]
 
 
 def print_events(events: Sequence[RawEvent], *, snapshot_first: bool = False) -> None:
-    """Print a row for each event; a snapshot is marked as one.
+    """Print a row for each event. A snapshot is marked as one.
 
     Args:
-        events: in order.
-        snapshot_first: whether the first of them is a snapshot.
+        events: the events, in order.
+        snapshot_first: whether the first one is a snapshot.
     """
     print_rows(_EVENT_COLUMNS, _event_rows(events, snapshot_first=snapshot_first))
 
 
 def event_table(events: Sequence[RawEvent], *, snapshot_first: bool = False) -> Table:
-    """Return a table with a row for each event; a snapshot is marked as one.
+    """Return a table with a row for each event. A snapshot is marked as one.
 
     Args:
-        events: in order.
-        snapshot_first: whether the first of them is a snapshot.
+        events: the events, in order.
+        snapshot_first: whether the first one is a snapshot.
     """
     return _table(_EVENT_COLUMNS, _event_rows(events, snapshot_first=snapshot_first))
 
@@ -112,7 +112,7 @@ def data_text(event: RawEvent) -> Text:
 
 
 def facts(*pairs: tuple[str, Text | str]) -> Table:
-    """Return a table of names and values, one pair a row."""
+    """Return a table of names and values, one pair in each row."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -130,7 +130,7 @@ def figures(*headings: str) -> Table:
 
 
 def tenant_text(tenant_id: str | None) -> Text:
-    """Return a tenant for a table; nothing for all tenants."""
+    """Return a tenant for a table; empty for all tenants."""
     if tenant_id is None:
         return Text("")
     return Text(printable(tenant_id)) if tenant_id else Text("(default)", style="dim")

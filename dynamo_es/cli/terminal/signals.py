@@ -1,4 +1,4 @@
-"""Ends a worker cleanly: Ctrl-C and SIGTERM let it finish what it is doing."""
+"""Ends a worker cleanly: after Ctrl-C or SIGTERM, it finishes its current work."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ended_by_signals(stop: Event) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM, which ends containers, stop a worker after the work in hand.
+    """Make Ctrl-C and SIGTERM, which ends containers, stop a worker after its current work.
 
-    The second signal stops it at once.
+    A second signal stops it at once.
     """
 
     def end(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Conditional appends while their conditions are checked, for every storage alike."""
+"""Conditional appends while their conditions are checked; every storage uses them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Candidate:
     Attributes:
         stream_id: the stream.
         append: the append.
-        seen: version up to which its condition is checked.
+        seen: version of the stream up to which the condition has been checked.
         result: its result; None until it has one.
     """
 
@@ -43,39 +43,40 @@ class Candidate:
         self.start_over()
 
     def start_over(self) -> None:
-        """Forget what was checked: the stream is in another generation."""
+        """Check the condition from the beginning: the stream is in another generation."""
         self.seen = self.after
         self._stored.clear()
         self._matching.clear()
 
     @property
     def after(self) -> int:
-        """The version above which events matter."""
+        """Version above which events matter to the condition."""
         return int(self.append.after or 0)
 
     @property
     def must_look(self) -> bool:
-        """Whether the stream must be read from ``seen`` on before the events are put."""
+        """Whether the events after ``seen`` must be checked before the events are put."""
         append = self.append
         return append.query is not None or append.after is not None or self.is_partly_stored
 
     @property
     def is_partly_stored(self) -> bool:
-        """Whether some of the events were seen in the stream, and others were not so far."""
+        """Whether events of this append were found in the stream."""
         return bool(self._stored)
 
     def begin(self, head: StoredVersion) -> None:
-        """Refuse the append if the stream, by a consistent read, has not reached ``after``."""
+        """Refuse the append if the stream has not reached ``after``. Needs a consistent read."""
         if is_before(head, self.append.after):
             self.result = self._conflict((), head, unreached_hint(self.after, head))
 
     def look_at(self, events: GatheredEvents, head: StoredVersion, *, complete: bool) -> None:
-        """Match events that the append has not seen; it gets a result if it is stored or refused.
+        """Check the condition against more events; set the result if they decide the append.
 
         Args:
-            events: all events of the stream above ``seen`` and up to ``head``, or more.
-            head: version that they are complete to, with its generation.
-            complete: whether a commit ends there that holds all events of its append.
+            events: all events of the stream above ``seen`` and up to ``head``; earlier ones are
+                ignored.
+            head: version up to which they are complete, with its generation.
+            complete: whether an append ends at ``head``, so that its events are all there.
         """
         if self._may_concern(events):
             self._look_at_each(events)
@@ -85,7 +86,7 @@ class Candidate:
             self.result = StoredVersion(last, head.generation, repeated=True)
         elif self._stored:
             if complete:
-                self.result = self._torn()
+                self.result = self._partial()
         elif self._matching:
             self.result = self._conflict(tuple(self._matching), head)
 
@@ -100,9 +101,10 @@ class Candidate:
                 self._matching.append(event)
 
     def chosen(self, wanted: OutboxFilter | None) -> list[bool]:
-        """Return for each event whether the outbox publishes it.
+        """Return whether the outbox publishes each event of the append.
 
-        An error of the filter is the result of this append, and no other one suffers from it.
+        If the filter fails, its error becomes the result of this append only, and the list is
+        empty.
         """
         if wanted is None:
             return [False] * len(self.append.events)
@@ -113,17 +115,17 @@ class Candidate:
             return []
 
     def has_any(self, events: GatheredEvents) -> bool:
-        """Whether an event of the append is among these."""
+        """Return whether an event of the append is among these events."""
         return events.has_any(self._own)
 
     def goes_after(self, events: GatheredEvents) -> bool:
-        """Whether none of these events that the append has not seen decides it."""
+        """Return whether no event that the append has not seen decides it."""
         return not self._may_concern(events) or not any(
             (event.version or 0) > self.seen and self._is_decided_by(event) for event in events
         )
 
     def goes_with(self, accepted: GatheredEvents) -> bool:
-        """Whether the append can be stored in one commit after accepted events."""
+        """Return whether the append can follow accepted events in the same commit."""
         return not self._may_concern(accepted) or not any(map(self._is_decided_by, accepted))
 
     def _may_concern(self, events: GatheredEvents) -> bool:
@@ -135,7 +137,7 @@ class Candidate:
         return event.uuid in self._own or (query is not None and matches_event(query, event))
 
     def accept(self, last: int, generation: int, *, repeated: bool) -> None:
-        """Take the version of the last event as the result."""
+        """Set the result: the append is stored, its last event at version ``last``."""
         self.result = StoredVersion(last, generation, repeated=repeated)
 
     def _conflict(
@@ -146,7 +148,7 @@ class Candidate:
             self.stream_id, self.append.query, self.after, head, shown, hint
         )
 
-    def _torn(self) -> InvalidEventError:
+    def _partial(self) -> InvalidEventError:
         versions = ", ".join(str(version) for version in sorted(self._stored.values())[:5])
         return InvalidEventError(
             self.stream_id,
@@ -156,14 +158,15 @@ class Candidate:
 
 
 def results_of(candidates: Iterable[Candidate]) -> list[BoundaryResult]:
-    """Return the result of each candidate; each has one."""
+    """Return the result of each candidate; each must have one."""
     return [candidate.result for candidate in candidates if candidate.result is not None]
 
 
 def chosen_together(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return those undecided candidates that can go into one commit, in order.
+    """Return the undecided candidates that can go into one commit, in order.
 
-    Those left out match an accepted append, or repeat one. They get their result once it is stored.
+    A candidate is left out if its query matches an accepted append, or if it repeats one. It gets
+    its result after that append is stored.
     """
     chosen: list[Candidate] = []
     accepted = GatheredEvents()

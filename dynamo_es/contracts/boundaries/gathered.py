@@ -1,4 +1,4 @@
-"""`GatheredEvents`: events that many conditions are matched with."""
+"""`GatheredEvents`: events with an index, to match many queries against."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class GatheredEvents:
-    """Events with sets of their ids, names and tags, by which most conditions are answered.
+    """Events with sets of their ids, names and tags, which answer most questions fast.
 
-    A group of 25 appends is matched with all events that another process stored. That would be
-    hundreds of matches, and mostly none of them finds anything.
+    Each of a group of 25 appends is matched with all events that another process stored. These are
+    hundreds of matches, of which most find nothing. The sets avoid them.
 
     Args:
         events: the events, in the order of their versions.
@@ -25,7 +25,7 @@ class GatheredEvents:
 
     def __init__(self, events: Iterable[RawEvent] = ()) -> None:
         self._events: list[RawEvent] = []
-        self._uuids: set[int] = set()  # a UUID takes ten times as long to look up
+        self._uuids: set[int] = set()  # integers: a UUID takes ten times as long to look up
         self._names: set[str] = set()
         self._tags: set[str] = set()
         self.add(events)
@@ -42,12 +42,12 @@ class GatheredEvents:
             self._tags |= tags_of(event)
 
     def has_any(self, uuids: Iterable[UUID]) -> bool:
-        """Whether an event has one of some ids."""
+        """Return whether one of the events has one of these ids."""
         known = self._uuids
         return any(uuid.int in known for uuid in uuids)
 
     def may_match(self, query: Query) -> bool:
-        """Whether a query may match one of the events. False: it matches none."""
+        """Return False if a query certainly matches none of the events."""
         return any(
             item.tag_texts <= self._tags
             and (not item.types or not self._names.isdisjoint(item.types))

@@ -1,7 +1,7 @@
-"""`StateStrategy`: saved states of decision models, and reads that begin at them.
+"""`StateStrategy`: saved states of decision models, and reads that begin with them.
 
-A state stands for the events that match one query, up to a version. It only saves time: without it,
-the events say the same.
+A state is the result of the events that match one query, up to a version. It only saves time: the
+events lead to the same state.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a read: the events that match a query, above a version.
+    """One part of a read: the events after a version that match a query.
 
     Attributes:
-        query: which events; it names types by text.
-        after: leave out the events up to this version, such as the version of a saved state, with
-            its generation. None: begin with the first event.
+        query: selects the events. Its types are names, not classes.
+        after: leave out the events up to this version, inclusive, such as that of a saved state; a
+            `StoredVersion` checks the generation too. None: begin with the first event.
     """
 
     query: Query
@@ -49,22 +49,22 @@ class Part:
 
     @property
     def floor(self) -> int:
-        """The version above which events are wanted."""
+        """Version above which the part wants events."""
         return int(self.after or 0)
 
     def wants(self, event: RawEvent) -> bool:
-        """Whether a stored event is a part of the read."""
+        """Return whether a stored event belongs to this part."""
         return (event.version or 0) > self.floor and matches_event(self.query, event)
 
 
 class StateStrategy(BoundaryStrategy):
-    """The part of a storage that decisions need. A backend may do without saved states."""
+    """The part of the storage contract for decisions. A backend may keep no saved states."""
 
     def fetch_parts(self, stream_id: StreamId, parts: Sequence[Part]) -> Matching:
-        """Return the events that any of several parts wants, and the version up to which it looked.
+        """Return the events that belong to any of several parts, and the version of the stream.
 
-        It does what `fetch_matching` does, in one read for all parts: their events and the head
-        are of one moment.
+        It does what `fetch_matching` does, but in one read for all parts. So their events and the
+        head are from the same moment.
 
         Args:
             stream_id: the stream; it has versions, or does not exist.
@@ -76,22 +76,23 @@ class StateStrategy(BoundaryStrategy):
         Raises:
             BoundaryConflictError: the stream has not reached the ``after`` of a part, or is in
                 another generation: it was deleted since.
-            InputError: not a list of one part or more, or a part with a wrong query or version.
+            InputError: ``parts`` is not a list of one part or more, or a part has a wrong query or
+                version.
 
         Other errors are those of `fetch_matching`.
 
         Cost on DynamoDB: that of `fetch_matching` for the lowest ``after``. With the tag index, a
-        part whose alternatives all have tags does not count: only its events are read.
+        part whose alternatives all have tags costs only the reads of its own events.
         """
         check_parts(parts)
         found = self.fetch_matching(stream_id, query_of(parts), lowest_of(parts))
         return wanted_of(stream_id, parts, found)
 
     def fetch_states(self, stream_id: StreamId, keys: Sequence[str]) -> list[RawEvent | None]:
-        """Return the state that was saved last under each key, if the backend still has it.
+        """Return the newest state that was saved under each key, if the backend still has it.
 
-        A state may be old, and of an earlier generation of the boundary. So read what comes after
-        with `fetch_parts` and the state's version and generation: it refuses a state of a
+        A state may be old, or from an earlier generation of the boundary. So pass its version and
+        generation to `fetch_parts`, to read the events after it: that call refuses a state of a
         boundary that was deleted since.
 
         Args:
@@ -102,19 +103,19 @@ class StateStrategy(BoundaryStrategy):
             For each key the state with its version and generation, or None.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
             InputError: ``keys`` is not a list of texts.
             ServiceError: AWS refused the request or did not answer.
 
-        Cost on DynamoDB: 1 request for the keys that this process has not asked for, and half a
-        read unit per 4 KB of each; none after that.
+        Cost on DynamoDB: 1 request for the keys that this process has not read before, and half a
+        read unit per 4 KB of each; nothing after that.
         """
         check_boundary(stream_id)
         check_keys(keys)
         return [None] * len(keys)
 
     def save_state(self, key: str, state: RawEvent) -> None:
-        """Save a state under a key, with the version and generation that it was read at.
+        """Save a state under a key, with its version and generation.
 
         An older state never replaces a newer one. The deletion of the boundary deletes its states.
 
@@ -123,10 +124,11 @@ class StateStrategy(BoundaryStrategy):
             state: the state; its stream is that of the boundary.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
-            InvalidEventError: a state without version or generation, or whose payload is not JSON.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
+            InvalidEventError: the state has no version or no generation, or its payload is not
+                JSON.
             InputError: the key is not text, or is empty.
-            CommitTooLargeError: more than 400 KB, after compression.
+            CommitTooLargeError: the state takes more than 400 KB, after compression.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the state.
@@ -135,17 +137,17 @@ class StateStrategy(BoundaryStrategy):
 
 
 def query_of(parts: Sequence[Part]) -> Query:
-    """Return the query that matches each event that a part's query matches."""
+    """Return one query that matches the events of all the parts' queries."""
     return Query.of_items(item for part in parts for item in part.query.items)
 
 
 def lowest_of(parts: Sequence[Part]) -> int | None:
-    """Return the version above which a read must begin that serves all parts."""
+    """Return the version after which a read for all parts must begin; None: at the first event."""
     return min(parts, key=lambda part: part.floor).after
 
 
 def wanted_of(stream_id: StreamId, parts: Sequence[Part], found: Matching) -> Matching:
-    """Return what the parts want of the events above `lowest_of`.
+    """Return those of the events above `lowest_of` that belong to a part.
 
     Raises:
         BoundaryConflictError: the stream has not reached the ``after`` of a part.
@@ -178,7 +180,7 @@ def check_keys(keys: Sequence[str]) -> None:
 
 
 def check_state(key: str, state: RawEvent) -> int:
-    """Return the version of a state that can be stored.
+    """Return the version of a state; raise if the state cannot be stored.
 
     Raises:
         EventStoreError: the errors of `StateStrategy.save_state`.

@@ -1,7 +1,7 @@
-"""`BoundaryStrategy`: appends under a condition on a query, for dynamic consistency boundaries.
+"""`BoundaryStrategy`: appends with a query as their condition, for dynamic consistency boundaries.
 
-A boundary is one stream. An append goes to its end, unless an event that its caller has not seen
-matches its query.
+A boundary is one stream. An append to it succeeds at any version, unless its query matches an event
+that the caller has not seen.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConditionalAppend:
-    """Events to append to the end of a stream, unless an event that matches a query is there.
+    """Events to append to the end of a stream, unless a query matches an unseen event.
 
     Attributes:
         events: one event or more, without versions.
-        query: the append is refused if it matches an event above ``after``; it names types by
-            text. None: no condition.
+        query: refuses the append if it matches an event above ``after``. Its types are names, not
+            classes. None: no condition.
         after: version up to which the caller has seen the stream, such as `Matching.head`; a
-            `StoredVersion` has its generation too. None: nothing seen. The append looks for its
-            own events above ``after``, so that a repeated call stores nothing twice. With neither
-            a query nor ``after``, it does not look for them.
+            `StoredVersion` checks the generation too. None: the caller has seen nothing. The append
+            looks for its own events above ``after``, so that a repeated call stores nothing twice.
+            It does not look for them if there is neither a query nor ``after``.
     """
 
     events: Sequence[RawEvent]
@@ -50,7 +50,7 @@ class ConditionalAppend:
 BoundaryResult: TypeAlias = StoredVersion | Exception
 """The result of a conditional append: the version of its last event, or its error.
 
-The error is an `EventStoreError`, or what the outbox filter raised for one of its events.
+The error is an `EventStoreError`, or the error that the outbox filter raised for one of its events.
 """
 
 
@@ -60,8 +60,9 @@ class Matching:
 
     Attributes:
         events: the events, in the order of their versions.
-        head: version of the stream up to which the answer is complete, with its generation; 0 if
-            the stream does not exist. Give it as ``after`` to an append that depends on the answer.
+        head: version of the stream up to which ``events`` is complete, with its generation; 0 if
+            the stream does not exist. Give it as ``after`` to an append that depends on these
+            events.
     """
 
     events: tuple[RawEvent, ...]
@@ -79,7 +80,7 @@ def boundary_stream(name: str) -> StreamId:
     """Return the stream that holds the events of a boundary.
 
     Raises:
-        InvalidStreamIdError: the name is not text, or is empty.
+        InvalidStreamIdError: the name is not text or is empty.
     """
     if not isinstance(name, str) or not name:
         raise InvalidStreamIdError(
@@ -89,17 +90,17 @@ def boundary_stream(name: str) -> StreamId:
 
 
 class BoundaryStrategy:
-    """The part of a storage that boundaries need."""
+    """The part of the storage contract that boundaries need."""
 
     def insert_unless(
         self, stream_id: StreamId, appends: Sequence[ConditionalAppend]
     ) -> list[BoundaryResult]:
-        """Append to the end of a stream, each append unless an unseen event matches its query.
+        """Carry out appends to the end of a stream, each unless its query matches an unseen event.
 
-        Each append is accepted or refused on its own, in the order given: the query of an append is
+        Each append is accepted or refused on its own, in the order given. The query of an append is
         also matched with the events of accepted appends before it. All accepted appends become one
-        commit, in one conditional put. A put that is refused because another writer was faster
-        goes to the next version, once everything up to there has been matched.
+        commit, in one conditional put. If another writer is faster, the put is tried again at the
+        next version, after the queries have been matched with the new events.
 
         You can repeat an append with the same events (same UUIDs): if they are stored above
         ``after`` already, the call succeeds and writes nothing, whatever has been stored since.
@@ -110,42 +111,41 @@ class BoundaryStrategy:
 
         Returns:
             For each append the version of its last event, with the generation and whether it was
-            stored already; or the error that it would have raised alone:
-            `BoundaryConflictError` with the events that match, `AppendOutcomeUnknownError`,
-            `CommitTooLargeError`, `InvalidEventError` if only some of its events are stored
-            already, `ExpectedVersionUsedOnVersionlessStream`, `StoredItemError`, or a
-            `ServiceError`; or what the outbox filter raised. An append with an error has stored
-            nothing, except if its outcome is unknown.
+            stored already; or its error: `BoundaryConflictError` with the events that match,
+            `AppendOutcomeUnknownError`, `CommitTooLargeError`, `InvalidEventError` if only some of
+            its events are stored already, `ExpectedVersionUsedOnVersionlessStream`,
+            `StoredItemError`, or a `ServiceError`; or the error that the outbox filter raised. An
+            append with an error has stored nothing, unless its outcome is unknown.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidEventError: an event that cannot be stored.
-            InputError: another wrong argument; nothing was written.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidEventError: an event cannot be stored.
+            InputError: another argument is wrong; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
-        head and has seen the events after ``after``. Otherwise 1 read more. 1 read more, too, if
-        events that it has seen refuse the append, or are its own. Each time that another writer
-        was faster costs a refused put; the second time and every third one after it also cost a
-        read.
+        head and has seen the events after ``after``; else 1 read more. 1 read more, too, if the
+        append is refused because of events that this process has seen, or was stored already. Each
+        faster writer costs a refused put. The second refused put and every third one after it also
+        cost a read.
         """
         raise NotImplementedError
 
     def fetch_matching(
         self, stream_id: StreamId, query: Query, after: int | None = None
     ) -> Matching:
-        """Return the events of a stream that match a query, and the version up to which it looked.
+        """Return the events of a stream that match a query, and the version of the stream.
 
         Args:
             stream_id: the stream; it has versions, or does not exist.
-            query: which events; it names types by text.
+            query: selects the events. Its types are names, not classes.
             after: leave out the events up to this version. None: begin with the first event.
 
         Raises:
             BoundaryConflictError: the stream has not reached ``after``, or is in another
-                generation: it was deleted since, or ``after`` is of another stream.
+                generation: it was deleted since, or ``after`` comes from another stream.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
@@ -153,27 +153,28 @@ class BoundaryStrategy:
         raise NotImplementedError
 
     def index_tags(self, stream_id: StreamId, most: int = 1_000) -> int:
-        """Bring the index of a boundary's tags forward; return by how many events.
+        """Add events of a boundary to its tag index; return how many were added.
 
-        The index makes the first read of a process cheap, whatever the length of the boundary. What
-        it lacks so far is read from the stream. Call it again until it returns 0. Any number of
-        processes may do so.
+        The index makes the first read of a process cheap, however long the boundary is. Events that
+        are not yet in the index are read from the stream. Call this method until it returns 0. Any
+        number of processes may do so.
 
         Args:
             stream_id: the stream of the boundary.
-            most: how many events to index, about: 1 or more. The last commit is indexed whole.
+            most: about how many events to index, 1 or more. The last commit is indexed whole, so
+                there may be some more.
 
         Returns:
-            0 if the index has all events, if there are none, or if the backend needs no index.
+            0 if the index has all events, the boundary has none, or the backend needs no index.
 
         Raises:
             InputError: ``most`` is not an integer of 1 or more.
-            InvalidStreamIdError: not a stream id.
-            StoredItemError: an item that this release cannot read.
+            InvalidStreamIdError: it is not a stream id.
+            StoredItemError: this release cannot read an item.
             ServiceError: AWS refused a request or did not answer. Call it again.
 
-        Cost on DynamoDB: for each call 3 to 4 requests; for each different tag 1 request and 1 unit
-        to read its newest page, and 1 request and 1 write unit per KB to write it.
+        Cost on DynamoDB: 3 to 4 requests for each call. For each different tag, 1 request and 1
+        read unit to read its newest page, and 1 request and 1 write unit per KB to write it.
         """
         check_stream(stream_id)
         check_count("most", most)
@@ -181,12 +182,12 @@ class BoundaryStrategy:
 
 
 def copied(event: RawEvent) -> RawEvent:
-    """Return an event whose payload is its own, for a caller who may change it."""
+    """Return a copy of an event with its own payload, for a caller that may change it."""
     return replace(event, data=deepcopy(event.data), context=deepcopy(event.context))
 
 
 def is_before(head: StoredVersion, after: int | None) -> bool:
-    """Whether a stream with this head has not reached a version, or is in another generation."""
+    """Return whether a stream has not reached ``after``, or is in another generation."""
     if after is None or after == 0:
         return False
     if isinstance(after, StoredVersion) and head.generation != after.generation:
@@ -204,7 +205,7 @@ def refuse_unreached(
 
 
 def unreached_hint(after: int, head: StoredVersion) -> str:
-    """Return what to do if a stream with this head has not reached ``after``; see `is_before`."""
+    """Return the advice for a caller whose ``after`` is one that `is_before` finds wrong."""
     if head == 0:
         found = "but the boundary does not exist"
     elif head < after:
@@ -222,9 +223,10 @@ def check_conditional(stream_id: StreamId, append: ConditionalAppend) -> None:
     """Raise unless a storage can carry out the append.
 
     Raises:
-        InvalidStreamIdError: not a stream id.
-        InvalidEventError: no events, or an event that cannot be stored.
-        InputError: not a `ConditionalAppend`, or a query or version that is not one.
+        InvalidStreamIdError: it is not a stream id.
+        InvalidEventError: there are no events, or one cannot be stored.
+        InvalidVersioningError: ``after`` is not a version.
+        InputError: it is not a `ConditionalAppend`, or its query is wrong.
     """
     check_kind("An append", append, ConditionalAppend)
     check_append(stream_id, ANY_VERSION, append.events)
@@ -239,7 +241,7 @@ def check_conditionals(stream_id: StreamId, appends: Sequence[ConditionalAppend]
     """Raise unless a storage can carry out each of the appends; see `check_conditional`.
 
     Raises:
-        InputError: not a list of appends, or one that `check_conditional` refuses.
+        InputError: it is not a list of appends, or `check_conditional` refuses one.
     """
     check_stream(stream_id)
     check_kind("appends", appends, (list, tuple))
@@ -248,7 +250,7 @@ def check_conditionals(stream_id: StreamId, appends: Sequence[ConditionalAppend]
 
 
 def check_query(query: Query) -> None:
-    """Raise `InputError` unless a value is a query that names its types by text."""
+    """Raise `InputError` unless a value is a query whose types are names, not classes."""
     check_kind("query", query, Query)
     for item in query.items:
         for each in item.types:

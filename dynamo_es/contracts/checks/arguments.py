@@ -1,4 +1,4 @@
-"""Checks of a call's arguments; `events` has those of events and snapshots."""
+"""Checks of arguments, except for events and snapshots, which `events` checks."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 MAX_SUBJECT_BYTES: Final = 1024
-"""DynamoDB's limit for a sort key, such as a subject; every key storage keeps it."""
+"""Most bytes of a subject: DynamoDB's limit for a sort key. Every key storage has this limit."""
 
 MAX_CONSUMER_BYTES: Final = 255
-"""Most bytes of a consumer's name, which is a part of keys."""
+"""Most bytes of a consumer's name, which becomes a part of keys."""
 
 
 def check_kind(
@@ -36,13 +36,13 @@ def check_kind(
     kind: type | tuple[type, ...],
     error: type[EventStoreError] = InputError,
 ) -> None:
-    """Raise ``error`` unless a value is an instance of a class, or of one of several.
+    """Raise ``error`` unless a value is an instance of a class, or of one of several classes.
 
     Args:
         label: name of the value, the subject of the message.
-        value: the value; the message names its class only, because it may be personal data.
+        value: the value; the message names only its class, because it may be personal data.
         kind: the class, or several classes.
-        error: class of the error, which takes only a message.
+        error: class of the error; a message must be its only argument.
     """
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
@@ -72,7 +72,7 @@ def microseconds_of(label: str, moment: object) -> int:
         moment: a datetime with a time zone.
 
     Raises:
-        InputError: it is not; a time without a zone is another moment in each place.
+        InputError: it is not a datetime, or has no time zone and so means no single moment.
     """
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise InputError(
@@ -94,7 +94,8 @@ def seconds_of(
         label: name of the parameter, as the subject of the message.
         value: a timedelta, or a number of seconds.
         at_least: shortest duration, in seconds.
-        error: raised if it is neither, too short, or not finite.
+        error: class of the error that is raised if the value is neither, is too short or is not
+            finite.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if type(seconds) not in {int, float} or not at_least <= seconds < float("inf"):
@@ -118,11 +119,11 @@ def check_range(start: int | None, stop: int | None) -> None:
 def check_iteration(
     start: int | None, stop: int | None, page_size: int, *, newest_first: bool
 ) -> None:
-    """Check the arguments of `StorageStrategy.iter_events`.
+    """Raise unless `StorageStrategy.iter_events` can work with these arguments.
 
     Raises:
-        InvalidRangeError: a wrong range, or one without a start that is read newest first.
-        InputError: a page size that is not an integer of 1 or more.
+        InvalidRangeError: the range is wrong, or ``newest_first`` comes without a start.
+        InputError: the page size is not an integer of 1 or more.
     """
     check_range(start, stop)
     check_count("page_size", page_size)
@@ -150,7 +151,7 @@ def check_tenant(tenant_id: str) -> None:
 
 
 def check_scope(tenant_id: str, scope: str | None) -> None:
-    """Raise `InvalidSubscriptionError` if a backend limited to ``scope`` cannot read a tenant."""
+    """Raise `InvalidSubscriptionError` if a backend of tenant ``scope`` must not read a tenant."""
     check_tenant(tenant_id)
     if scope is not None and tenant_id != scope:
         raise InvalidSubscriptionError(
@@ -162,7 +163,7 @@ def check_scope(tenant_id: str, scope: str | None) -> None:
 def check_subject(subject: str) -> None:
     """Raise `InvalidSubjectError` unless a subject is text of 1 to 1,024 bytes in UTF-8."""
     if not isinstance(subject, str) or not subject:
-        # Without the value: it may come from an event.
+        # The message leaves the value out, because it may come from an event.
         kind = "empty text" if subject == "" else type(subject).__name__
         raise InvalidSubjectError(f"A subject must be text of one character or more, not {kind}.")
     try:
@@ -181,7 +182,7 @@ def check_subject(subject: str) -> None:
 def check_position(position: Position, last_position: Position | None = None) -> None:
     """Raise `InvalidPositionError` unless a position is 0 or more and the log has reached it.
 
-    ``last_position`` is the end of the log, 0 if the log is empty; None: no upper limit.
+    ``last_position`` is the last position of the log, 0 if the log is empty; None: no upper limit.
     """
     if type(position) is not int or position < 0:
         raise InvalidPositionError(position)

@@ -1,4 +1,4 @@
-"""Checks of events and snapshots, which every backend makes before it writes anything."""
+"""Checks of events and snapshots. Every backend makes them before it writes anything."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def check_append(stream_id: StreamId, versioning: Versioning, events: Sequence[R
     """Raise unless a storage can append the events to the stream.
 
     Raises:
-        InvalidStreamIdError: not a stream id.
-        InvalidVersioningError: not one of the three ways to append.
-        InvalidEventError: the first event that cannot be stored, and why.
+        InvalidStreamIdError: it is not a stream id.
+        InvalidVersioningError: ``versioning`` is not one of the three ways to append.
+        InvalidEventError: an event cannot be stored; the message says which, by its 0-based index,
+            and why.
     """
     check_stream(stream_id)
     if isinstance(versioning, ExplicitVersioning):
@@ -88,11 +89,12 @@ def check_all(appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck])
     """Raise unless a storage can append to several streams while others stay unchanged.
 
     Raises:
-        InputError: not a list of `StreamAppend` or of `StreamCheck`; a stream that is in both; or
-            checks alone.
-        InvalidStreamIdError: a check of what is no stream id.
-        InvalidVersioningError: a stream without an explicit version.
-        InvalidEventError: a stream without events, or given twice, or an event that is wrong.
+        InputError: an argument is not a list of `StreamAppend` or of `StreamCheck`, a stream is in
+            both lists or in ``unchanged`` twice, or there are checks but no appends.
+        InvalidStreamIdError: a stream is not a `StreamId`.
+        InvalidVersioningError: a stream has no explicit version.
+        InvalidEventError: an append has no events, a stream is in ``appends`` twice, or an event is
+            wrong.
     """
     check_kind("appends", appends, (list, tuple))
     check_kind("unchanged", unchanged, (list, tuple))
@@ -115,8 +117,8 @@ def check_all(appends: Sequence[StreamAppend], unchanged: Sequence[StreamCheck])
     _check_unchanged(unchanged, streams)
     if unchanged and not appends:
         raise InputError(
-            "unchanged needs events to append to other streams: to see whether streams have "
-            "changed, read their versions."
+            "unchanged needs appends to other streams. To see whether streams have changed, "
+            "read their versions."
         )
 
 
@@ -143,8 +145,8 @@ def _check_explicit(versioning: object) -> None:
     if not isinstance(versioning, ExplicitVersioning):
         given = shown(versioning, type(ANY_VERSION), type(NO_VERSIONING))
         raise InvalidVersioningError(
-            f"An append to several streams needs ExplicitVersioning(n) for each, not {given}: you "
-            "can repeat it only if each stream has its version."
+            f"An append to several streams needs ExplicitVersioning(n) for each, not {given}. "
+            "Without versions, you could not repeat it safely."
         )
 
 
@@ -152,7 +154,7 @@ def check_many(appends: Sequence[StreamAppend]) -> None:
     """Raise unless a storage can carry out each of the appends.
 
     Raises:
-        InputError: not a list of `StreamAppend`, or an append that `check_append` refuses.
+        InputError: it is not a list of `StreamAppend`, or `check_append` refuses one.
     """
     check_kind("appends", appends, (list, tuple))
     for index, append in enumerate(appends):
@@ -161,7 +163,7 @@ def check_many(appends: Sequence[StreamAppend]) -> None:
 
 
 def check_snapshot(snapshot: RawEvent) -> int:
-    """Return the version of a snapshot that can be stored.
+    """Return the version of a snapshot; raise if the snapshot cannot be stored.
 
     Raises:
         InvalidEventError: the snapshot cannot be stored; the message says why.

@@ -1,4 +1,4 @@
-"""Checks of functions that you give to the library: an asynchronous one would never run."""
+"""Refuses asynchronous functions where the library needs plain ones: they would never run."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ _TAKE_COROUTINES: Final = {
     "publisher": "AsyncOutbox",
     "read_model": "AsyncProjector",
 }
-"""Classes that take a coroutine function, by the role that the function has."""
+"""For each role of a function, the class of `dynamo_es.aio` that takes a coroutine function."""
 _CONTAINERS: Final = (list, tuple, dict, set, frozenset)
 
 
 def refuse_asynchronous(function: object, role: str) -> None:
-    """Raise `AsynchronousFunctionError` if calling a function would not run it.
+    """Raise `AsynchronousFunctionError` if a plain call would not run a function.
 
-    A coroutine function, an asynchronous generator and a generator only return an object, which
-    the library does not run. The check sees them in a ``functools.partial``, in a method and in an
-    object with such a ``__call__``. `refuse_unfinished` sees a lambda around one when it returns.
+    A call of a coroutine function or of a generator function only returns an object, which the
+    library does not run. The check also finds such functions in a ``functools.partial``, as a
+    method and as the ``__call__`` of an object. It cannot look into a lambda; `refuse_unfinished`
+    checks what the lambda returns.
 
     Args:
-        function: the function, which is called later.
+        function: the function to check; it is not called.
         role: role of the function, the subject of the message: "A handler".
     """
     for candidate in _called(function):
@@ -49,11 +50,11 @@ def refuse_asynchronous(function: object, role: str) -> None:
 
 
 def check_injected(**functions: object) -> None:
-    """Raise unless the clocks, sleeps and other functions given by name can be called.
+    """Raise unless each of these clocks, sleeps and other functions is a plain function.
 
     Raises:
-        InputError: one is not callable.
-        AsynchronousFunctionError: calling one would not run it, such as ``asyncio.sleep``.
+        InputError: one is not callable; the message says its name.
+        AsynchronousFunctionError: one is asynchronous, such as ``asyncio.sleep``.
     """
     for label, function in functions.items():
         check_callable(label, function)
@@ -61,7 +62,7 @@ def check_injected(**functions: object) -> None:
 
 
 def check_stop(stop: object) -> None:
-    """Raise `InvalidSubscriptionError` unless ``stop`` can stop a run, as a threading.Event can."""
+    """Raise `InvalidSubscriptionError` unless ``stop`` works like a `threading.Event`."""
     for name in ("is_set", "wait"):
         method = getattr(stop, name, None)
         check_callable(f"stop.{name}", method, InvalidSubscriptionError)
@@ -72,12 +73,12 @@ def refuse_unfinished(returned: object, function: object, role: str) -> None:
     """Raise `AsynchronousFunctionError` if a function returned an object that has yet to run.
 
     Such an object is an awaitable, the future of an executor, an asynchronous generator, or an
-    iterator, such as a generator or a map. It may also be inside a list, tuple, dict or set. It is
+    iterator, such as a generator or a map. It may be an entry of a list, tuple, dict or set. It is
     closed or cancelled, so that Python does not warn that it was never awaited.
 
     Args:
         returned: the object that the function returned.
-        function: the function.
+        function: the function, for the message.
         role: role of the function, the subject of the message: "A handler".
     """
     # Most functions return None or a plain value: they skip the slow checks below.
@@ -94,8 +95,8 @@ def refuse_unfinished(returned: object, function: object, role: str) -> None:
 
 
 def _stopped(returned: Any) -> str:
-    """Close an object that has yet to run, and return what is wrong; empty for other objects."""
-    from concurrent.futures import Future  # here: few processes need its import
+    """Close an object that has yet to run, and return what is wrong with it; "" for others."""
+    from concurrent.futures import Future  # imported late: few processes need it
 
     if isawaitable(returned) or isasyncgen(returned) or isinstance(returned, Future):
         _close(returned)
@@ -129,7 +130,6 @@ def _refusal(function: object, role: str, reason: str) -> AsynchronousFunctionEr
     instead = "" if taker is None else f", or use dynamo_es.aio.{taker}, which awaits it"
     return AsynchronousFunctionError(
         f"{role} {reason}: {shown_function(function)} would never run, because the library "
-        "does not await it. "
-        "Give a plain function that returns when its work is done, such as one that calls "
-        f"asyncio.run{instead}."
+        "does not await it. Give a plain function that returns when its work is done, such as one "
+        f"that calls asyncio.run{instead}."
     )

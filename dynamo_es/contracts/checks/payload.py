@@ -1,4 +1,4 @@
-"""Checks payloads: JSON that loads as an equal value of the same type."""
+"""Checks that payloads are JSON and load as equal values of the same types."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dynamo_es.portable import reduce_error
 from dynamo_es.wording import shown
 
 MAX_INTEGER_BITS: Final = 14_000
-"""Python parses integers of up to 4,300 digits only (``sys.get_int_max_str_digits``)."""
+"""Longest integer: Python parses at most 4,300 digits (``sys.get_int_max_str_digits``)."""
 
 MAX_DEPTH: Final = 190
-"""Most levels of lists and objects: the parser takes 200, and a commit adds some."""
+"""Most levels of lists and objects. The parser takes 200, and a commit adds some."""
 
 _PLAIN_INTEGER: Final = 1 << 62
 
@@ -33,14 +33,14 @@ class NotJsonError(ValueError):
         self.path: list[str | int] = []
 
     def describe(self, root: str) -> str:
-        """Return the sentence for the caller, with the path from ``root``."""
+        """Return the message for the caller: the path from ``root``, and the reason."""
         return f"{root}{''.join(f'[{step!r}]' for step in reversed(self.path))} {self.reason}"
 
 
 def check_json(value: Any, depth: int = 0) -> None:
-    """Raise `NotJsonError` unless a value is JSON, of exactly these types.
+    """Raise `NotJsonError` unless a value consists of JSON's own types, without subclasses.
 
-    A subclass (an enum, a NumPy float), a tuple or a key that is not text could be stored, but
+    A subclass (an enum, a NumPy float), a tuple, or a key that is not text could be stored, but
     would load as another type.
     """
     kind = type(value)
@@ -54,8 +54,8 @@ def check_json(value: Any, depth: int = 0) -> None:
         _check_depth(depth)
         for key, entry in value.items():
             if type(key) is not str:
-                raise NotJsonError(f"has the key {shown(key)}, and JSON keys are text: convert it.")
-            # Most entries are plain: checked here, without a call.
+                raise NotJsonError(f"has the key {shown(key)}, but JSON keys are text: convert it.")
+            # Most entries are plain. Checking them here saves a call for each.
             entry_kind = type(entry)
             if key.isascii() and (
                 (entry_kind is str and entry.isascii())

@@ -1,4 +1,4 @@
-"""The contract of checkpoints: each consumer's position in the log."""
+"""`CheckpointStrategy`: the contract of checkpoints, each a consumer's position in the log."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Checkpoint:
 
     Attributes:
         name: name of the consumer.
-        position: the consumer has handled the log up to this position, or began after it.
+        position: the consumer has handled the log up to this position, inclusive, or began after
+            it.
         moved_at: when the position last moved, aware UTC. Until the first success, when the
             consumer last failed.
         tenant_id: the tenant whose events the consumer handles; None: all tenants.
-        failure: the event after the position that the consumer could not handle; None: none
+        failure: the event after the position that the consumer could not handle; None: no event
             failed since the position last moved.
         worker: the worker that holds the lease, as ``host:process-id``; None: no worker does.
         beat_at: when that worker last renewed the lease, by its own clock, aware UTC.
@@ -46,13 +47,13 @@ class Checkpoint:
 
 
 def in_order(checkpoint: Checkpoint) -> tuple[str, bool, str, int]:
-    """Return the sort key of checkpoints: by name, all tenants' first, and by version."""
+    """Return the sort key of a checkpoint: the name, the tenant (none first), the version."""
     tenant_id = checkpoint.tenant_id
     return checkpoint.name, tenant_id is not None, tenant_id or "", checkpoint.version or 0
 
 
 def held_by(lease: Lease | None) -> tuple[str | None, datetime | None]:
-    """Return the worker that holds a lease, and when it last renewed it; None, None: no worker."""
+    """Return the holder of a lease and when it last renewed it; None and None without a lease."""
     if lease is None:
         return None, None
     return lease.holder, datetime.fromtimestamp((lease.until - lease.length) / 1000, UTC)
@@ -69,7 +70,7 @@ class CheckpointStrategy(ABC):
         """Return a consumer's position; None if it has never saved one.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -77,42 +78,42 @@ class CheckpointStrategy(ABC):
     def move(self, name: str, position: Position) -> Position:
         """Save a consumer's position, unless a higher one is saved; return the saved position.
 
-        If the position moves, the consumer's failure is forgotten.
+        A move deletes the consumer's stored failure.
 
         Raises:
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def fail(self, name: str, position: Position, failure: NewFailure) -> None:
-        """Store that a consumer could not handle an event, unless it is past that event.
+        """Store that a consumer could not handle an event, unless its position is past that event.
 
-        A failure at the same event adds one to `ConsumerFailure.attempts`. A consumer that failed
-        at its first event is one of `all`, but its `position` is still None.
+        A further failure at the same event adds one to `ConsumerFailure.attempts`. `all` returns a
+        consumer that failed at its first event, but `position` is still None for it.
 
         Args:
             name: name of the consumer.
-            position: position that the consumer began after, if it has saved none.
+            position: position that the consumer began after; stored if it has saved none.
             failure: the event and the reason.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def reset(self, name: str, position: Position) -> None:
-        """Set a consumer's position back or forward, and forget its failure.
+        """Set a consumer's position back or forward, and delete its failure.
 
-        A worker that holds the lease loses it: its next write changes nothing, and it goes on from
+        A worker that holds the lease loses it: its next write changes nothing. It then goes on from
         the new position.
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -122,7 +123,7 @@ class CheckpointStrategy(ABC):
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -132,10 +133,10 @@ class CheckpointStrategy(ABC):
 
     @abstractmethod
     def look(self, name: str) -> CheckpointState:
-        """Return a consumer's position and lease, without a write.
+        """Read a consumer's position and lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -143,22 +144,22 @@ class CheckpointStrategy(ABC):
     def take(
         self, name: str, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
     ) -> CheckpointState | None:
-        """Take the lease, if it has not changed since you looked.
+        """Take the lease, if it has not changed since you read it.
 
         Args:
             name: name of the consumer.
             worker: unique name of the worker.
-            seen: the state as you read it. If a worker held the lease, ``LeaseWatch`` has decided
-                that the lease is over.
+            seen: the state that `look` returned. If it has a lease, ask ``LeaseWatch`` first
+                whether that lease is over.
             until_ms: end of the lease unless it is renewed, milliseconds since the epoch.
-            length_ms: milliseconds from each beat to the end.
+            length_ms: milliseconds from each beat to the end of the lease.
 
         Returns:
-            The state now; its token is your claim's. None: another worker was faster, or the
-            holder has renewed the lease.
+            The new state, whose token is that of your claim. None: another worker was faster, or
+            the holder has renewed the lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -175,7 +176,7 @@ class CheckpointStrategy(ABC):
         """Save a position under a lease, unless a higher one is saved, and renew the lease.
 
         Raises:
-            InvalidPositionError: a negative position.
+            InvalidPositionError: the position is negative.
             ServiceError: AWS refused or did not answer.
         """
 
@@ -197,19 +198,21 @@ class CheckpointStrategy(ABC):
         previous: Position | None,
         writes: WriteBatch,
     ) -> Saved:
-        """Save a position under a lease and carry out writes, both or neither.
+        """Save a position under a lease and carry out writes: both or neither.
 
         Args:
             name: name of the consumer.
             claim: the worker's claim.
-            position: to save.
+            position: position to save.
             until_ms: end of the renewed lease, milliseconds since the epoch.
-            previous: the saved position, which the writes come after; None: none is saved.
-            writes: from `new_writes`.
+            previous: the position that must be saved now; the writes are those of the events after
+                it. None: none is saved.
+            writes: batch from `new_writes`.
 
         Returns:
-            Nothing was changed by this call unless the worker holds the lease and the saved
-            position is ``position``. Another saved position: the writes up to it were made before.
+            The saved state. If the worker still holds the lease and the saved position is
+            ``position``, the writes are made. Otherwise this call changed nothing; if the worker
+            holds the lease at another position, the writes up to there were made before.
 
         Raises:
             ProjectionWriteRefusedError: the condition of a write was not met.
@@ -227,9 +230,9 @@ class CheckpointStrategy(ABC):
 
     @abstractmethod
     def ask(self, name: str, worker: str, seen: CheckpointState) -> bool:
-        """Ask the holder of a lease for it; return False if the lease has another holder now.
+        """Ask the holder of a lease to give it back; False if ``seen`` is out of date.
 
-        The holder sees it in the reply to its next write, and gives the lease back.
+        The holder sees the request in the reply to its next write, and gives the lease back.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -237,10 +240,9 @@ class CheckpointStrategy(ABC):
 
     @abstractmethod
     def all(self) -> list[Checkpoint]:
-        """Return the checkpoints of all consumers, in the order of their names.
+        """Return the checkpoints of all consumers, sorted by name.
 
-        If this object is limited to a tenant, you get that tenant's checkpoints only; otherwise
-        those of all tenants.
+        From an object that is limited to a tenant, you get only the checkpoints of that tenant.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -248,41 +250,41 @@ class CheckpointStrategy(ABC):
 
     @abstractmethod
     def of_version(self, version: int | None) -> Self:
-        """Return the checkpoints of a version of each projection; this object does not change.
+        """Return an object for the checkpoints of one projection version; this one does not change.
 
-        The checkpoints of a version are apart from those of others and of the same names without a
-        version. `all` returns those of every version.
+        Each version of a projection has checkpoints of its own, apart from those of the same name
+        without a version. `all` returns those of every version.
 
         Raises:
-            InvalidConsumerError: a version that is not an integer of 1 or more, or None.
+            InvalidConsumerError: the version is not an integer of 1 or more, or None.
         """
 
     @abstractmethod
     def live(self, name: str) -> LiveVersion | None:
-        """Return a projection's live version; None: none was promoted.
+        """Return a projection's live version; None if no version was promoted.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def promote(self, name: str, version: int, expected: int | None) -> bool:
-        """Make a version the live one, if the live one is as expected; False: it is another.
+        """Make a version the live one, if ``expected`` is live now; return False if another is.
 
         Args:
             name: name of the projection.
             version: version to promote.
-            expected: version that is live now; None: none is.
+            expected: version that must be live now; None: no version.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the checkpoints of one tenant's consumers; this object does not change.
+        """Return an object for the checkpoints of one tenant's consumers; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.

@@ -1,4 +1,4 @@
-"""A worker's claim on a consumer's checkpoint: the lease, and the token that fences its writes."""
+"""A worker's claim on a checkpoint: the lease, and the token that fences its writes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 _SHORT: Final = 4
-"""Characters that people see of the random part of a worker's name."""
+"""Number of characters that people see of the random part of a worker's name."""
 
 
 def short_name(worker: str | None) -> str:
-    """Return the name of a worker for people: ``host:process-id`` and a part of its random id."""
+    """Return a worker's name for people: ``host:process-id`` and the beginning of its random id."""
     if worker is None:
         return ""
     process, separator, token = worker.rpartition("-")
@@ -24,14 +24,15 @@ def short_name(worker: str | None) -> str:
 
 
 class CheckpointState(NamedTuple):
-    """A checkpoint as a worker reads it.
+    """The state of a checkpoint that a worker reads.
 
     Attributes:
         position: the saved position; None: the consumer has saved none.
-        token: the fencing token: how often the lease was taken or the position reset; 0: never.
+        token: the fencing token: it grows each time that the lease is taken or the position is
+            reset; 0: never so far.
         lease: the lease that a worker holds; None: no worker holds it.
-        wanted_by: another worker that asks the holder for the lease; None: none asks.
-        paused: whether no worker may handle events until the consumer is resumed.
+        wanted_by: another worker that asks the holder for the lease; None: no worker asks.
+        paused: whether the consumer is paused, so that no worker may handle events.
     """
 
     position: Position | None = None
@@ -46,8 +47,8 @@ class Claim(NamedTuple):
 
     Attributes:
         worker: unique name of the worker.
-        token: the fencing token that the take set. Every write under the lease names it, so a
-            worker whose lease was taken over changes nothing.
+        token: the fencing token that taking the lease has set. Every write under the lease names
+            it, so a worker whose lease was taken over changes nothing.
         length: milliseconds from each beat to the end of the lease.
     """
 
@@ -57,13 +58,13 @@ class Claim(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What came of a write under a lease.
+    """The result of a write under a lease.
 
     Attributes:
         held: whether the worker still holds the lease; if not, nothing changed.
-        position: the saved position now; None: none is saved.
-        wanted_by: another worker that asks for the lease; None: none asks.
-        paused: whether the worker has to stop, because the consumer is paused.
+        position: the position that is saved now; None: none is saved.
+        wanted_by: another worker that asks for the lease; None: no worker asks.
+        paused: whether the consumer is paused, so that the worker must stop.
     """
 
     held: bool
@@ -73,7 +74,7 @@ class Saved(NamedTuple):
 
 
 def check_claim(claim: object, until_ms: object = 0) -> None:
-    """Raise `InputError` unless it is a claim, and an end of a lease in milliseconds."""
+    """Raise `InputError` unless the arguments are a claim and an end of a lease in milliseconds."""
     check_kind("claim", claim, Claim)
     check_kind("until_ms", until_ms, int)
 

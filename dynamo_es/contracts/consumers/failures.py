@@ -1,4 +1,4 @@
-"""Failures: the event that a consumer could not handle, and the reason."""
+"""Failures of consumers: the event that could not be handled, and the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ConsumerFailure:
     """An event that a consumer could not handle, and why.
 
     Attributes:
-        place: position of the event in the log; for a read model's cursor, the event's version.
+        place: position of the event in the log; for a cursor, version of the event in its stream.
         attempts: number of failures at this event without a success in between, 1 or more.
         reason: reason of the last failure, at most 500 characters, without values of the event.
         failed_at: time of the last failure, aware UTC.
@@ -46,5 +46,5 @@ class NewFailure(NamedTuple):
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason to store for an error, without values of an event."""
+    """Return the reason to store for an error: its description, cut to 500 characters."""
     return describe_error(error)[:MAX_REASON_CHARACTERS]

@@ -1,4 +1,4 @@
-"""The contract of finding consumers: the cursors of read models, and the outboxes."""
+"""`ConsumerFinder`: the contract for finding the cursors of read models, and the outboxes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class CursorInfo:
     Attributes:
         name: name of the read model.
         version: version of the last applied event; 0 before the first one.
-        generation: generation of the stream; 0: unknown.
-        tenant_id: tenant of the stream; None: unknown.
-        stream_id: the stream, without its name; None: unknown, because its key is too long for
-            the cursor's key, which has its hash instead.
-        failure: the event after the cursor that could not be applied; None: none failed.
-        busy: whether a process holds the cursor's lease, or died with it.
+        generation: generation of the stream, 1 or more; 0: unknown.
+        tenant_id: tenant of the stream; None: unknown, like the stream.
+        stream_id: the stream, without its name; None: unknown, because the stream's key was too
+            long for the cursor's key, which then holds a hash.
+        failure: the event after the cursor that could not be applied; None: no event failed.
+        busy: whether a process holds the cursor's lease, or died while it held the lease.
     """
 
     name: str
@@ -37,12 +37,12 @@ class CursorInfo:
 
 @dataclass(frozen=True, slots=True)
 class OutboxInfo:
-    """An outbox that was used.
+    """An outbox that has run before.
 
     Attributes:
         name: name of the outbox.
         tenant_id: the tenant whose events it publishes; None: all tenants.
-        position: the outbox has tried every event up to this position.
+        position: the outbox has tried every event up to this position, inclusive.
     """
 
     name: str
@@ -51,12 +51,12 @@ class OutboxInfo:
 
 
 class FoundConsumers(NamedTuple):
-    """A part of the consumers.
+    """One part of a list of consumers.
 
     Attributes:
         cursors: cursors of read models, in any order.
         outboxes: outboxes, in any order.
-        after: pass it to `ConsumerFinder.find` for the next part; None: this was the last part.
+        after: pass it to `ConsumerFinder.find` to get the next part; None: this is the last part.
     """
 
     cursors: tuple[CursorInfo, ...]
@@ -72,13 +72,13 @@ class ConsumerFinder(ABC):
 
     @abstractmethod
     def find(self, after: str | None = None) -> FoundConsumers:
-        """Return a part of the cursors and outboxes; an empty part need not be the last one.
+        """Return one part of the cursors and outboxes. A part may be empty and yet not be the last.
 
         Args:
-            after: ``after`` of the part before; None: from the beginning.
+            after: `FoundConsumers.after` of the previous part; None: begin with the first part.
 
         Raises:
-            InputError: ``after`` does not come from an earlier part.
+            InputError: ``after`` does not come from a previous part.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request, a scan of 1 MB of the log's table.

@@ -1,4 +1,4 @@
-"""Decides when another worker's lease is over, by this process's own clock."""
+"""Decides when another worker's lease is over, by the clock of this process."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 LONGEST_SKEW: Final = 15 * 60 * 1000
-"""The most that two clocks can differ, in milliseconds: AWS refuses clocks 5 minutes off."""
+"""The most that two clocks can differ, in milliseconds. AWS refuses clocks 5 minutes off."""
 
 _MOST_SEEN: Final = 10_000
 
 
 class Lease(NamedTuple):
-    """A lease as it is stored. Each renewal changes its end: that is a heartbeat.
+    """A stored lease. Each renewal, called a beat, changes its end.
 
     Attributes:
         holder: unique token of the worker that has the lease.
-        until: end by the holder's clock, milliseconds since the epoch.
-        length: milliseconds from each heartbeat to the end.
+        until: end of the lease by the holder's clock, milliseconds since the epoch.
+        length: milliseconds from each beat to the end.
     """
 
     holder: str
@@ -31,12 +31,12 @@ class Lease(NamedTuple):
 
 
 class LeaseWatch:
-    """Remembers the leases of other workers that a process has seen. Threads may share it.
+    """Watches the leases of other workers. Safe to share between threads.
 
     The clocks of two machines differ, so a process does not rely on the end that a lease names. It
-    takes over a lease after it has seen no heartbeat for the lease's whole length, by its own
-    clock. A process that looks only once, such as a job, cannot wait for that. It takes over a
-    lease that ended 15 minutes ago, longer than two clocks can differ.
+    takes over a lease after it has seen no beat for the lease's whole length, by its own clock. A
+    process that looks only once, such as a job, cannot wait that long. It takes over a lease that
+    ended 15 minutes ago or earlier, because two clocks never differ by more.
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class LeaseWatch:
             key: identifies the lease.
             held: the lease as it is stored now.
             now_ms: milliseconds since the epoch, by the clock of this process.
-            looks_once: whether a lease that ended 15 minutes ago is over at the first look. False:
-                the process goes on looking, so no clocks are compared.
+            looks_once: whether a lease that ended 15 minutes ago may be taken over at the first
+                look. False: the process will look again, so the clocks need not be compared.
         """
         with self._lock:
             known, since = self._seen.pop(key, (held, now_ms))

@@ -1,8 +1,8 @@
-"""The contract of an outbox's state: its position, its failed entries and its lease.
+"""`OutboxStrategy`: keeps an outbox's position, failed entries and lease.
 
-The events to publish are in the log. The state is the position up to which every event was
-tried, and an entry for each event that failed. Only the worker that holds the lease changes it.
-A worker that lost its lease changes nothing, not even by a request that arrives late.
+The events to publish are in the log. The state of an outbox is the position up to which it has
+tried every event, and an entry for each event that failed. Only the worker that holds the lease
+changes the state. A worker that lost its lease changes nothing, even if its request arrives late.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class OutboxEntry:
         position: position of the event in the log, 1-based.
         tenant_id: tenant of the event.
         stream_id: stream of the event.
-        event_name: name that the event is stored under.
-        attempts: failed tries so far; `Outbox.retry` sets it back to 0.
-        last_error: the last try's error, at most 500 characters, without values of the event.
+        event_name: stored name of the event.
+        attempts: number of failed tries; `Outbox.retry` sets it back to 0.
+        last_error: error of the last try, at most 500 characters, without values of the event.
         dead: whether the event is tried again only after `Outbox.retry`.
         due_at: when the event may be tried again, milliseconds since the epoch.
-        failing_since: when its first try failed, milliseconds since the epoch; `Outbox.retry` sets
-            it to its own time.
+        failing_since: when the first try failed, milliseconds since the epoch; `Outbox.retry` sets
+            it to the time of that call.
     """
 
     position: Position
@@ -45,12 +45,13 @@ class OutboxEntry:
 
 
 class OutboxState(NamedTuple):
-    """The state of an outbox as a worker reads it.
+    """The state of an outbox that a worker reads.
 
     Attributes:
-        position: the outbox has tried every event up to this position; 0 before the first run.
+        position: the outbox has tried every event up to this position, inclusive; 0 before the
+            first run.
         lease: the lease that a worker holds; None: no worker holds it.
-        due: entries to try again now, in the order of their positions.
+        due: the entries to try again now, in the order of their positions.
     """
 
     position: Position
@@ -76,12 +77,13 @@ class OutboxStrategy(ABC):
     All times are milliseconds since the epoch, by the caller's clock. ``LeaseWatch`` decides when a
     lease is over, so the clocks of several machines may differ. Every method raises
     `InvalidConsumerError` for a name that cannot be part of a key, and `ServiceError` if AWS
-    refused or did not answer. Then the change may be stored or not; repeating it is safe.
+    refused or did not answer. After a `ServiceError`, the change may be stored or not; you can
+    safely repeat it.
     """
 
     @abstractmethod
     def look(self, outbox: str, now_ms: int) -> OutboxState:
-        """Return the state of an outbox, used or not, without a write."""
+        """Read the state of an outbox, whether it was used before or not."""
 
     @abstractmethod
     def take(
@@ -93,8 +95,8 @@ class OutboxStrategy(ABC):
             worker: the worker.
             now_ms: the present time.
             until_ms: end of the lease, unless it is renewed.
-            instead_of: another worker's lease that is over, as you read it. You get it unless that
-                worker has renewed it since.
+            instead_of: another worker's lease that you read and that is over, by ``LeaseWatch``.
+                You get the lease unless that worker has renewed it since.
 
         Returns:
             The position of the outbox; None if another worker holds the lease.
@@ -117,16 +119,17 @@ class OutboxStrategy(ABC):
     def fail(
         self, worker: OutboxWorker, tried: Position, until_ms: int, entry: OutboxEntry
     ) -> bool:
-        """Store an entry that failed, in place of its older state, and `move`: both or neither.
+        """Store the entry of an event that failed, and `move`: both or neither.
 
-        The event is tried again when it is due, or not at all if it is dead.
+        The entry replaces an older one at its position. The event is tried again at
+        `OutboxEntry.due_at`, or not at all if the entry is dead.
         """
 
     @abstractmethod
     def remove(
         self, worker: OutboxWorker, tried: Position, until_ms: int, position: Position
     ) -> bool:
-        """Remove the entry at a position, whose event is published or deleted, and `move`."""
+        """Remove the entry of a published or deleted event, and `move`: both or neither."""
 
     @abstractmethod
     def release(self, worker: OutboxWorker, tried: Position | None) -> None:
@@ -134,33 +137,34 @@ class OutboxStrategy(ABC):
 
         Args:
             worker: the worker.
-            tried: position to move to in the same write; None: do not move.
+            tried: position to move to in the same write; None: keep the position.
         """
 
     @abstractmethod
     def reset(self, worker: OutboxWorker, position: Position) -> bool:
-        """Set the position back or forward; False: another worker has the lease.
+        """Set the position back or forward; return False if another worker has the lease.
 
-        The outbox then publishes the events after it, some of them again. Entries do not change.
+        The outbox then publishes the events after the new position, even those that it published
+        before. Entries do not change.
         """
 
     @abstractmethod
     def entries(self, outbox: str) -> list[OutboxEntry]:
-        """Return the entries of failed events that are not published yet, by position."""
+        """Return the entries of events that are not published yet, sorted by position."""
 
     @abstractmethod
     def retry(self, outbox: str, position: Position, now_ms: int) -> None:
-        """Make an entry due now, dead or not, with as many tries and as much time as a new one.
+        """Make an entry due now, even if it is dead, with the tries and time of a new entry.
 
-        If a worker is trying the entry at this moment, the entry keeps its count of tries.
+        If a worker is trying the entry at this moment, the entry keeps its number of tries.
 
         Raises:
-            UnknownOutboxEntryError: no entry is at that position.
+            UnknownOutboxEntryError: there is no entry at that position.
         """
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the state of one tenant's outboxes, apart from those of other tenants.
+        """Return an object for the outboxes of one tenant; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.

@@ -1,9 +1,9 @@
-"""The contract of parked streams: those that a consumer set aside after an event failed.
+"""`ParkedStrategy`: lists the streams that consumers set aside after an event failed.
 
-A parked stream is listed with the first event that was not applied and the last one that the
-consumer passed over. Its events stay in the event store, so an entry stays small. A retry applies
-the events between the two, in order, and takes the stream off the list. That is refused if
-the consumer has passed over a later event meanwhile, so no event is forgotten.
+The entry of a parked stream names the first event that was not applied, and the last event that the
+consumer passed over. The events stay in the event store, so an entry is small. A retry applies the
+events from the first to the last, in order, and takes the stream off the list. It stays on the list
+if the consumer has passed over a later event in the meantime, so that no event is forgotten.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from dynamo_es.values import StreamId, TenantId
 
 Order: TypeAlias = Literal["log", "stream"]
-"""What a consumer follows: ``"log"`` with a checkpoint, or each ``"stream"`` with a cursor."""
+"""The order in which a consumer gets events: that of the ``"log"``, or of each ``"stream"``."""
 
 
 class ParkedKey(NamedTuple):
-    """A consumer and a stream that it may have parked.
+    """Identifies an entry: a consumer, and a stream that it may have parked.
 
     Attributes:
         name: name of the consumer.
-        order: whether the consumer follows the log or single streams.
+        order: ``"log"`` for a consumer with a checkpoint, ``"stream"`` for one with cursors.
         stream_id: the stream.
         tenant_id: tenant of the stream.
         version: version of the projection; None: the consumer has no versions.
@@ -42,7 +42,7 @@ class ParkedKey(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The place of an event among those of its stream that a consumer gets. Places are ordered.
+    """The place of an event in the order in which a consumer gets a stream's events; comparable.
 
     Attributes:
         generation: generation of the stream; 0 for a consumer of the log.
@@ -61,7 +61,7 @@ class ParkedStream:
         key: the consumer and the stream, without the stream's name.
         first: place of the first event that is not applied.
         seen: place of the last event that the consumer passed over.
-        attempts: how often that first event failed.
+        attempts: how often the event at ``first`` failed.
         reason: reason of the last failure, at most 500 characters, without values of the event.
         failed_at: time of the last failure, aware UTC.
     """
@@ -76,7 +76,7 @@ class ParkedStream:
 
 @dataclass(frozen=True, slots=True)
 class SkippedEvent:
-    """An event that a consumer left out for good after it failed.
+    """An event that failed and that the consumer left out for good.
 
     Attributes:
         key: the consumer and the event's stream, without the stream's name.
@@ -92,7 +92,7 @@ class SkippedEvent:
 
 
 class SetAside(NamedTuple):
-    """A failure to store, of an event that is set aside.
+    """The failure of an event, to store with the entry of its stream.
 
     Attributes:
         place: place of the event.
@@ -113,29 +113,30 @@ class ParkedStrategy(ABC):
     A process that retries a stream holds a lease on its entry, so that one process at a time
     applies its events. All times are milliseconds since the epoch, by the caller's clock.
     ``LeaseWatch`` decides when a lease is over. Every method raises `InvalidConsumerError` for a
-    name that cannot be part of a key, and `ServiceError` if AWS refused or did not answer. Then the
-    change may be stored or not; repeating it is safe.
+    name that cannot be part of a key, and `ServiceError` if AWS refused or did not answer. After a
+    `ServiceError`, the change may be stored or not; you can safely repeat it.
 
     Attributes:
-        per_tenant: whether this object stands for the logs of all tenants. An entry is then kept
-            with its stream's tenant; `scoped_for_tenant` returns those of one.
+        per_tenant: whether this object stands for the logs of all tenants. Then each entry is kept
+            with the tenant of its stream, and `scoped_for_tenant` returns the entries of one
+            tenant.
     """
 
     per_tenant: bool = False
 
     @abstractmethod
     def park(self, key: ParkedKey, failure: SetAside) -> None:
-        """Set a stream aside from a failed event on. A stream that is parked stays as it is."""
+        """Park a stream from a failed event on. Does nothing if the stream is parked already."""
 
     @abstractmethod
     def pass_over(self, key: ParkedKey, first: Place, last: Place) -> bool:
-        """Note that the consumer passes over events of a parked stream.
+        """Record that the consumer passes over events of a parked stream.
 
         Args:
             key: the consumer and the stream.
-            first: place of the first event to pass over. A place before the entry's own becomes the
-                entry's, and a worker that retries the stream loses its lease: the consumer was set
-                back.
+            first: place of the first event to pass over. If it is before `ParkedStream.first`, the
+                consumer was set back: the entry then begins there, and a worker that retries the
+                stream loses its lease.
             last: place of the last event to pass over.
 
         Returns:
@@ -144,15 +145,15 @@ class ParkedStrategy(ABC):
 
     @abstractmethod
     def streams(self, name: str) -> list[ParkedStream]:
-        """Return the streams that a consumer has parked, in the order of their keys."""
+        """Return the streams that a consumer has parked, sorted by their keys."""
 
     @abstractmethod
     def all(self) -> list[ParkedStream]:
-        """Return the parked streams of all consumers, by the names of the consumers."""
+        """Return the parked streams of all consumers, sorted by the consumers' names."""
 
     @abstractmethod
     def take(self, key: ParkedKey, worker: str, now_ms: int, until_ms: int) -> ParkedStream | None:
-        """Take the lease on an entry, to retry its events; None: the stream is not parked.
+        """Take the lease of an entry, to retry its events; None if the stream is not parked.
 
         Raises:
             CursorBusyError: another worker retries the stream.
@@ -160,53 +161,53 @@ class ParkedStrategy(ABC):
 
     @abstractmethod
     def advance(self, key: ParkedKey, worker: str, first: Place, until_ms: int) -> bool:
-        """Move an entry's first event and renew the lease; False: the lease is lost."""
+        """Move `ParkedStream.first` and renew the lease; return False if the lease is lost."""
 
     @abstractmethod
     def fail(self, key: ParkedKey, worker: str, failure: SetAside) -> bool:
-        """Give the lease back: an event failed again. False: the lease is lost.
+        """Store that an event failed again, and give the lease back; return False if it is lost.
 
-        The entry's attempts grow by those of the failure if its first event is the one that failed;
-        otherwise they are those of the failure.
+        If the entry's first event is the one that failed, the attempts of the failure are added to
+        the entry's. Otherwise they replace them.
         """
 
     @abstractmethod
     def release(self, key: ParkedKey, worker: str, first: Place) -> bool:
-        """Move an entry's first event and give the lease back; False: the lease is lost."""
+        """Move `ParkedStream.first` and give the lease back; return False if the lease is lost."""
 
     @abstractmethod
     def unpark(self, key: ParkedKey, worker: str, seen: Place) -> bool:
-        """Take a stream off the list, if the consumer has passed over no event after a place.
+        """Take a stream off the list, unless the consumer has passed over an event after ``seen``.
 
         Args:
             key: the consumer and the stream.
             worker: the worker that holds the lease.
-            seen: `ParkedStream.seen` of the entry whose events are all applied.
+            seen: `ParkedStream.seen` of the entry; all events up to there are applied.
 
         Returns:
-            Whether the stream is off the list. If not, nothing changed: later events wait, or the
-            lease is lost.
+            Whether the stream is off the list. If not, nothing changed: there are later events to
+            apply, or the lease is lost.
         """
 
     @abstractmethod
     def drop(self, key: ParkedKey) -> bool:
-        """Take a stream off the list, though its events are not applied; False: it is not on it."""
+        """Take a stream off the list without applying its events; False if it is not parked."""
 
     @abstractmethod
     def skip(self, key: ParkedKey, failure: SetAside) -> None:
-        """List an event that the consumer leaves out."""
+        """Add an event to the list of those that the consumer left out."""
 
     @abstractmethod
     def skipped(self, name: str | None = None) -> list[SkippedEvent]:
-        """Return the events that a consumer left out, in order; None: those of all consumers."""
+        """Return the events that a consumer, or with None every consumer, left out, in order."""
 
     @abstractmethod
     def forget_skipped(self, key: ParkedKey, place: Place) -> bool:
-        """Take an event off the list of those left out; False: it is not on it."""
+        """Take an event off the list of those left out; return False if it is not on the list."""
 
     @abstractmethod
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return what one tenant's consumers have parked; this object does not change.
+        """Return an object for one tenant's parked streams; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.

@@ -1,4 +1,4 @@
-"""The live version of a projection: the one whose read model readers use."""
+"""The live version of a projection: the version whose read model is in use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class LiveVersion(NamedTuple):
-    """The pointer to a projection's live version.
+    """Says which version of a projection is live.
 
     Attributes:
         version: the live version.
-        before: the version that was live before; None: none, or the projection had no versions.
+        before: the version that was live before; None if no version was.
         promoted_at: time of the promotion, aware UTC.
     """
 
@@ -26,7 +26,7 @@ class LiveVersion(NamedTuple):
 
 
 def check_version(version: object) -> None:
-    """Raise `InvalidConsumerError` unless a projection's version is an integer of 1 or more."""
+    """Raise `InvalidConsumerError` unless a value is an integer from 1 to 999,999,999, or None."""
     if type(version) is not int or not 1 <= version < 10**9:
         raise InvalidConsumerError(
             "version must be an integer from 1 to 999,999,999, or None for a projection without "

@@ -1,4 +1,4 @@
-"""The report that every worker returns, and a way to run a worker in a thread of its own."""
+"""The report that every worker returns, and a helper that runs a worker in a thread."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ _log = logging.getLogger("dynamo_es")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """Says what a run of a worker did. Each kind of worker adds fields of its own.
+    """Says what a worker did in a run. Each kind of worker adds fields of its own.
 
     Attributes:
         name: name of the projection or the outbox; ``sequencer`` for a sequencer.
-        position: the worker has handled the log up to this position; 0: nothing yet.
-        handled: events that this run handled, published or gave a position.
-        failed: how often handling an event failed while the run went on.
-        unsequenced: whether the run found events after the end of the log, which have no
-            position yet; see `LogStrategy.unsequenced`.
-        passed_over: unreadable commits that this run passed over; each is logged as an error.
+        position: the worker has handled the log up to this position, inclusive; 0: nothing yet.
+        handled: number of events that this run handled, published or gave a position.
+        failed: how often an event failed while the run went on.
+        unsequenced: whether the run found stored events that have no position yet; see
+            `LogStrategy.unsequenced`.
+        passed_over: number of unreadable commits that this run passed over; each is logged as an
+            error.
     """
 
     name: str
@@ -47,15 +48,15 @@ class WorkerReport:
 
 @contextmanager
 def in_thread(run: Callable[[Event], object], title: str) -> Iterator[None]:
-    """Run a worker in a thread within the context; stop it and wait for it at the end.
+    """Run a worker in a thread during a ``with`` block; stop it and wait for it at the end.
 
     Args:
         run: runs the worker until the event is set.
         title: name of the worker, which begins each log line.
 
     Raises:
-        Exception: at the end of the context, the error that ended the worker. It was logged when
-            it happened. An error of the context's own body takes precedence.
+        Exception: the worker ended with an error; it is raised at the end of the block, and was
+            logged when it happened. An error of the block itself takes precedence.
     """
     stop = Event()
     failures: list[BaseException] = []
@@ -64,7 +65,7 @@ def in_thread(run: Callable[[Event], object], title: str) -> Iterator[None]:
         try:
             run(stop)
         except BaseException as error:  # noqa: BLE001 - raised where the context ends
-            # Not with exc_info: the text of an error may quote an event.
+            # Without exc_info, because the text of an error may quote an event.
             _log.error("%s has ended with an error: %s", title, describe_error(error))
             failures.append(error)
 

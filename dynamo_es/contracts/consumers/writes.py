@@ -1,4 +1,4 @@
-"""The contract of a read model's writes, which are carried out with its checkpoint or cursor."""
+"""`WriteBatch`: a read model's writes, made in one transaction with its checkpoint or cursor."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class ReturnedWrites:
-    """What a handler returns with the writes of an event; see `dynamo_es.Writes`."""
+    """Base of the object in which a handler returns the writes of an event: `dynamo_es.Writes`."""
 
 
 def refuse_writes(returned: object, role: str) -> None:
-    """Raise `InvalidSubscriptionError` if a function returned writes that would not be made.
+    """Raise `InvalidSubscriptionError` if a function returned writes where none are made.
 
     Args:
         returned: the object that the function returned.
@@ -32,10 +32,10 @@ def refuse_writes(returned: object, role: str) -> None:
 
 
 class WriteBatch(ABC):
-    """The writes of consecutive events, to be carried out in one transaction with the checkpoint.
+    """The writes of consecutive events, for one transaction with the checkpoint.
 
-    For a consumer that follows single streams, the cursor takes the place of the checkpoint, and
-    the version that of the position. Used in one thread.
+    A projector has a cursor in place of the checkpoint, and versions in place of positions. Use a
+    batch in one thread only.
     """
 
     @abstractmethod
@@ -43,11 +43,11 @@ class WriteBatch(ABC):
         """Add the writes of one event.
 
         Args:
-            position: position of the event, above those before.
-            writes: what the handler returned.
+            position: position of the event, above that of the event before.
+            writes: the object that the handler returned.
 
         Returns:
-            Whether the writes fit with those before; if not, nothing was added.
+            Whether the writes fit into the batch; if not, nothing was added.
 
         Raises:
             InvalidEnlistedWriteError: the writes are wrong, or too many for one transaction.
@@ -55,7 +55,7 @@ class WriteBatch(ABC):
 
     @abstractmethod
     def one_by_one(self) -> Iterator[tuple[Position, Self]]:
-        """Yield each event's position and a batch with its writes alone."""
+        """Yield the position of each event, with a batch of only its writes."""
 
     @property
     @abstractmethod

@@ -1,1 +1,1 @@
-"""How far consumers are, in the log table: checkpoints, cursors of read models, outboxes."""
+"""The state of consumers in the log table: checkpoints, cursors, parked streams, outboxes."""

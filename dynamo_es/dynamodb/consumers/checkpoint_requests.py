@@ -1,4 +1,4 @@
-"""The requests about the items of checkpoints, and what their replies mean."""
+"""Requests for the items of checkpoints, and readers of their replies."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 _LIST: Final = "consumers"
-"""Partition key of the list of consumers; in a log of one tenant, after the tenant."""
+"""Partition key of the list of consumers. In a tenant's own log it follows the tenant."""
 
 KIND: Final = "checkpoint"
 _PLACE: Final = "checkpoint"
 USED: Final = "attribute_exists(checkpoint) OR attribute_exists(failed_place)"
 """The condition that a consumer has saved a position or failed."""
 _VERSION: Final = "##"
-"""Comes between name and version in the list of consumers; a name has no ``#`` in it."""
+"""Separates name and version in the list of consumers. A name has no ``#``."""
 
 
 def key_of(consumer: ConsumerKey) -> Item:
@@ -62,14 +62,14 @@ def read_listed(item: Item) -> ConsumerKey:
 def keep_failure(
     table: str, consumer: ConsumerKey, position: Position, failure: NewFailure, *, again: bool
 ) -> Request:
-    """Store a failure where the consumer is before the event.
+    """Store a failure if the consumer has not passed the event.
 
     Args:
         table: name of the log table.
         consumer: the consumer.
-        position: that the consumer began after.
-        failure: to store.
-        again: whether to count the attempts of the stored failure, which must be of that event.
+        position: the position after which the consumer began.
+        failure: the failure to store.
+        again: True: add to the attempts of the stored failure, which must be of the same event.
     """
     values: dict[str, Any] = {":after": number(position)}
     update = store_failure(failure, values, again=again)
@@ -101,7 +101,7 @@ def read(table: str, consumer: ConsumerKey) -> Steps[Position | None]:
 def all_checkpoints(
     table: str, tenant_id: TenantId | None, *, per_tenant: bool
 ) -> Steps[list[Checkpoint]]:
-    """Read the checkpoints of all consumers, or of one tenant's, in order."""
+    """Read the checkpoints of all consumers, or of one tenant's consumers, in order."""
     prefix = prefix_of(tenant_id)
     partition = f"{prefix}{_LIST}" if per_tenant else _LIST
     params: dict[str, Any] = {
@@ -122,7 +122,7 @@ def all_checkpoints(
         params = {**params, "ExclusiveStartKey": response["LastEvaluatedKey"]}
     keys = [key_of(consumer) for consumer in consumers]
     items = yield from fetch_all(table, keys, lambda left: get(table, left))
-    # A worker has taken the lease of the others, but has saved no position yet.
+    # For the other items, a worker has taken the lease but saved no position yet.
     used = [item for item in items if "checkpoint" in item or "failed_place" in item]
     return sorted(map(read_checkpoint, used), key=in_order)
 

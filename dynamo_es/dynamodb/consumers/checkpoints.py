@@ -1,4 +1,4 @@
-"""`DynamoCheckpoints`: an item for each consumer's checkpoint, and a list of all consumers."""
+"""`DynamoCheckpoints`: stores one item for each checkpoint, and a list of all consumers."""
 
 from __future__ import annotations
 
@@ -41,18 +41,19 @@ _MOVE: Final = f"SET checkpoint = :checkpoint, moved_at = :moved_at REMOVE {FORG
 class DynamoCheckpoints(CheckpointStrategy):
     """Checkpoints in the log table. Safe to share between threads.
 
-    Each checkpoint has a partition key of its own, so that an IAM policy can limit a consumer to
-    its own, or a session to its tenant's: ``checkpoint#{consumer}``, or
-    ``{tenant}#checkpoint#{consumer}``.
+    Each checkpoint has its own partition key: ``checkpoint#{consumer}``, or
+    ``{tenant}#checkpoint#{consumer}``. So an IAM policy can limit a consumer to its checkpoint, or
+    a session to those of its tenant.
 
     Args:
         table: name of the log table.
         gateway: sends the requests.
         clock: returns seconds since the epoch.
         tenant_id: tenant whose events the consumers handle. None: all tenants.
-        per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
+        per_tenant: whether each tenant has its own log, and so its own list of consumers.
         own_tables: names of the store's tables, which a read model's writes may not change.
-        version: version of the projections, which the sort key names; None: those without versions.
+        version: version of the projections, which is in the sort key; None: projections without
+            versions.
     """
 
     def __init__(  # noqa: PLR0913 - made in one place
@@ -190,7 +191,7 @@ class DynamoCheckpoints(CheckpointStrategy):
     def all(self) -> list[Checkpoint]:
         """Return all checkpoints; see `CheckpointStrategy.all`.
 
-        Cost: 1 request, and 1 for every hundred consumers.
+        Cost: 1 request, and 1 for every 100 consumers.
         """
         return self._run(
             "checkpoints",
@@ -230,11 +231,11 @@ class DynamoCheckpoints(CheckpointStrategy):
             own_tables=self._own_tables,
             version=version,
         )
-        changed._listed = self._listed  # noqa: SLF001 - of its own class
+        changed._listed = self._listed  # noqa: SLF001 - the same class
         return changed
 
     def _consumer(self, name: str) -> ConsumerKey:
-        consumer_key(name, self._tenant_id)  # refuses what makes no key
+        consumer_key(name, self._tenant_id)  # refuses a name that cannot be part of a key
         return ConsumerKey(requests.KIND, name, self._tenant_id, self._version)
 
     def _place(self, consumer: str) -> Item:
@@ -245,7 +246,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         return (yield from steps)
 
     def _reset(self, consumer: ConsumerKey, position: Position) -> Steps[None]:
-        """Set the position, and fence the worker that holds the lease."""
+        """Set the position, and raise the fencing token: the holder of the lease cannot write."""
         place = {"TableName": self._table, "Key": requests.key_of(consumer)}
         yield Request(
             "update_item",
@@ -280,7 +281,7 @@ class DynamoCheckpoints(CheckpointStrategy):
         return position
 
     def _list(self, consumer: ConsumerKey) -> Steps[None]:
-        """List a consumer before its item: `all` leaves out one that has no checkpoint yet."""
+        """Add a consumer to the list before its item exists; `all` skips it until then."""
         if consumer not in self._listed:
             item = requests.listed(consumer, per_tenant=self._per_tenant)
             yield Request("put_item", {"TableName": self._table, "Item": item})
@@ -294,7 +295,7 @@ class DynamoCheckpoints(CheckpointStrategy):
             except ConditionRefused as refused:
                 item = refused.items[0] or {}
                 if int(item.get("checkpoint", {}).get("N", 0)) >= failure.place:
-                    return  # past that event
+                    return  # the consumer has passed the event
             else:
                 return
 

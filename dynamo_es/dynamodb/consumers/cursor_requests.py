@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 LEASE: Final = "leased_by, leased_until, leased_for"
-"""The attributes of a lease, to be removed."""
+"""The attributes of a lease, for a ``REMOVE``."""
 
 
 def cursor_key(followed: Followed) -> Item:
     """Return the key of a cursor: ``{tenant}#cursor#{consumer}#{category}#{uuid}``.
 
-    If that is too long, the partition is ``{tenant}#cursor``, and the sort key is the consumer with
-    a hash of the stream's key.
+    If that is too long, the partition key is ``{tenant}#cursor``, and the sort key is the consumer
+    with a hash of the stream's key.
     """
     stream = stream_key(tenant_prefix(followed.tenant_id), followed.stream_id)
     tenant, _, rest = stream.partition(SEPARATOR)
@@ -39,8 +39,8 @@ def _free(held: Lease | None, values: dict[str, Any]) -> str:
     """Return the condition that a lease is free, or was not renewed since it was read.
 
     Args:
-        held: the lease as it was read.
-        values: gets the values of the condition.
+        held: the lease as it was read; None: it was free.
+        values: a dict to which the values of the condition are added.
     """
     if held is None:
         return "attribute_not_exists(leased_by)"
@@ -51,7 +51,7 @@ def _free(held: Lease | None, values: dict[str, Any]) -> str:
 def take_lease(
     table: str, followed: Followed, version: int, lease: Lease, held: Lease | None
 ) -> Request:
-    """Take the lease of a cursor before a version, in the stream's or an unknown generation."""
+    """Take the lease of a cursor that is before a version, in this or an unknown generation."""
     values: dict[str, Any] = {
         ":worker": {"S": lease.holder},
         ":until": number(lease.until),
@@ -97,7 +97,7 @@ def set_generation(table: str, followed: Followed) -> Request:
 
 
 def begin(table: str, followed: Followed, lease: Lease, held: Lease | None) -> Request:
-    """Put a cursor at version 0, with its lease, where none is or in a new generation."""
+    """Put a cursor at version 0, with its lease, if there is none or the generation is new."""
     values: dict[str, Any] = {":generation": number(followed.generation), ":unknown": number(0)}
     return Request(
         "put_item",
@@ -124,7 +124,7 @@ def begin(table: str, followed: Followed, lease: Lease, held: Lease | None) -> R
 def move(
     table: str, followed: Followed, version: int | None, worker: str, until_ms: int | None
 ) -> Request:
-    """Move a cursor, or leave it there; renew the lease until a time, or release it."""
+    """Move a cursor (or not, if the version is None), and renew or release its lease."""
     values: dict[str, Any] = {":worker": {"S": worker}}
     sets, removed = [], [FORGET]
     if version is not None:
@@ -153,9 +153,9 @@ def fail(release: Request, failure: NewFailure, *, again: bool) -> Request:
     """Return a release that also stores a failure.
 
     Args:
-        release: moves the cursor and releases the lease.
-        failure: to store.
-        again: whether to count the attempts of the stored failure, which must be of that event.
+        release: the request that moves the cursor and releases the lease.
+        failure: the failure to store.
+        again: True: add to the attempts of the stored failure, which must be of the same event.
     """
     values = dict(release.params["ExpressionAttributeValues"])
     update = store_failure(failure, values, again=again)

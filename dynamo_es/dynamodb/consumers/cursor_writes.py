@@ -33,7 +33,7 @@ class Move(NamedTuple):
     worker: str
 
     def is_at(self, item: Item, version: int) -> bool:
-        """Whether the worker holds a stored cursor, and it is at a version."""
+        """Return whether a stored cursor is at a version and the worker holds its lease."""
         mine: bool = item.get("leased_by") == {"S": self.worker}
         return mine and item.get("version") == number(version)
 
@@ -59,13 +59,14 @@ class Move(NamedTuple):
 
 
 def move_with(move: Move, until_ms: int, writes: list[EnlistedWrite]) -> Steps[bool | None]:
-    """Move a cursor and carry out writes; None: the condition of a write was not met.
+    """Move a cursor and carry out writes in one transaction.
 
-    A request without a reply is told apart by the stored cursor: it is at the new version, or the
-    request is sent again. The condition lets only one of both change anything.
+    After a request without a reply, the stored cursor decides: it is at the new version, or the
+    request is sent again. The condition makes sure that only one of both changes anything.
 
     Returns:
-        Whether this call moved the cursor; False: another worker holds the lease.
+        True: this call moved the cursor; False: another worker holds the lease; None: the condition
+        of a write was not met.
     """
     cursor = {"Update": move.request(until_ms)}
     transaction = Request("transact_write_items", {"TransactItems": [cursor, *writes]})
@@ -88,6 +89,6 @@ def _send(move: Move, transaction: Request, writes: list[EnlistedWrite]) -> Step
         # An earlier attempt may have been carried out.
         return move.is_at(refused.items[0] or {}, move.version)
     except TableNotFoundError as missing:
-        yield from look(move.place)  # fails in the same way if the log table is missing
+        yield from look(move.place)  # raises if the missing table is the log table
         raise name_missing_table(missing, writes) from missing
     return True

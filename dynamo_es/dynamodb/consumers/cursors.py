@@ -1,4 +1,4 @@
-"""`DynamoCursors`: an item for each read model and stream; the holder of its lease moves it."""
+"""`DynamoCursors`: stores one item for each read model and stream. The lease's holder moves it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T
 
 _MOST_REQUESTS: Final = 4
-"""Most requests to take a lease. Each but the first follows from the item that refused the last."""
+"""The most requests to take a lease. Each depends on the item that refused the one before."""
 
 
 class DynamoCursors(CursorStrategy):
@@ -54,7 +54,7 @@ class DynamoCursors(CursorStrategy):
     ) -> int | None:
         """Take the lease of a cursor; see `CursorStrategy.take`.
 
-        Cost: 1 request; 2 in a new generation, or where another's lease is taken over.
+        Cost: 1 request; 2 in a new generation, or to take over another worker's lease.
         """
         check_consumer(followed.name)
         return self._run(
@@ -98,7 +98,7 @@ class DynamoCursors(CursorStrategy):
     ) -> bool:
         """Move a cursor and carry out writes; see `CursorStrategy.apply`.
 
-        Cost: 1 request, and 1 to find out what became of one without a reply.
+        Cost: 1 request, and 1 to find out the outcome of a request without a reply.
         """
         if not isinstance(writes, DynamoWriteBatch):
             raise InvalidEnlistedWriteError("apply takes the batch that new_writes returns.")
@@ -120,12 +120,12 @@ class DynamoCursors(CursorStrategy):
         return int(item["version"]["N"])
 
     def info(self, followed: Followed) -> CursorInfo | None:
-        """Return what is stored of a cursor; see `CursorStrategy.info`. Cost: 1 request."""
+        """Return the stored state of a cursor; see `CursorStrategy.info`. Cost: 1 request."""
         check_consumer(followed.name)
         item = self._read(followed)
         if not item:
             return None
-        # A hash may take the place of the stream in the key.
+        # The key may have a hash instead of the stream.
         return replace(
             cursor_info(item), stream_id=followed.stream_id, tenant_id=followed.tenant_id
         )
@@ -174,12 +174,12 @@ class DynamoCursors(CursorStrategy):
 
 
 def _begins(item: Item, followed: Followed) -> bool:
-    """Whether a stream is in a later generation than the cursor."""
+    """Return whether a stream is in a later generation than the cursor."""
     return 0 < int(item["generation"]["N"]) < followed.generation
 
 
 def _is_done(item: Item, followed: Followed, version: int) -> bool:
-    """Whether a cursor is at a version already, at a later one, or in a later generation."""
+    """Return whether a cursor is at or after a version, or in a later generation."""
     if 0 < followed.generation < int(item["generation"]["N"]):
         return True
     return not _begins(item, followed) and int(item["version"]["N"]) >= version
@@ -203,7 +203,7 @@ def _accepted(request: Request) -> Steps[bool]:
     try:
         yield request
     except ConditionRefused as refused:
-        # An attempt whose reply was lost has released the lease, or another worker has taken it.
+        # Either an attempt whose reply was lost released the lease, or another worker took it.
         item = refused.items[0]
         values = request.params["ExpressionAttributeValues"]
         return (

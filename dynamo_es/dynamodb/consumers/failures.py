@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 FORGET: Final = "failed_place, failed_attempts, failed_reason, failed_at, failed_after"
-"""The attributes of a failure, to be removed."""
+"""The attributes of a failure, for a ``REMOVE``."""
 
 
 def store_failure(failure: NewFailure, values: dict[str, Any], *, again: bool) -> str:
     """Return the assignments that store a failure.
 
     Args:
-        failure: to store.
-        values: gets the values of the assignments.
+        failure: the failure to store.
+        values: a dict to which the values of the assignments are added.
         again: whether the stored failure, if any, is of the same event.
     """
     values |= {
@@ -41,7 +41,7 @@ def store_failure(failure: NewFailure, values: dict[str, Any], *, again: bool) -
 
 
 def read_failure(item: Item) -> ConsumerFailure | None:
-    """Return the failure that an item holds."""
+    """Return the failure that an item holds; None without one."""
     if "failed_place" not in item:
         return None
     return ConsumerFailure(

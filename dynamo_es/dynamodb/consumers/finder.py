@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 CURSOR: Final = "cursor"
-"""The word in the key of a cursor, after the tenant; also the sort key of most."""
+"""The word after the tenant in the key of a cursor. It is also the sort key of most cursors."""
 
 
 class DynamoFinder(ConsumerFinder):
@@ -39,7 +39,7 @@ class DynamoFinder(ConsumerFinder):
     Args:
         table: name of the log table.
         gateway: sends the requests.
-        tenant_id: tenant whose consumers it finds; None: all.
+        tenant_id: tenant whose consumers it finds; None: all tenants.
     """
 
     def __init__(self, table: str, gateway: Gateway, tenant_id: TenantId | None = None) -> None:
@@ -63,7 +63,7 @@ class DynamoFinder(ConsumerFinder):
                     cursors.append(cursor_info(item))
             except (KeyError, ValueError):
                 _log.error(
-                    "A consumer is left out: its item %s cannot be read.", item.get("log_key")
+                    "Left out a consumer, because its item %s cannot be read.", item.get("log_key")
                 )
         scope = self._tenant_id
         last = response.get("LastEvaluatedKey")
@@ -83,7 +83,7 @@ def scan_consumers(table: str, after: Item | None = None) -> Request:
     """Scan the log table for cursors and outboxes."""
     params: dict[str, Any] = {
         "TableName": table,
-        # Other items may match too: `_kind_of` tells.
+        # Other items may match too; `_kind_of` excludes them.
         "FilterExpression": (
             "contains(log_key, :cursors) OR (place = :cursor AND "
             "(begins_with(log_key, :outbox) OR contains(log_key, :outboxes)))"
@@ -104,14 +104,14 @@ def _key_of(after: str) -> Item:
     try:
         log_key, place = json.loads(after)
         if not (isinstance(log_key, str) and isinstance(place, str) and log_key and place):
-            raise ValueError  # noqa: TRY301 - refused as the others
+            raise ValueError  # noqa: TRY301 - handled below like the other errors
     except (TypeError, ValueError):
-        raise InputError("after must come from an earlier part of the consumers.") from None
+        raise InputError("after must be the value that an earlier find returned.") from None
     return {"log_key": {"S": log_key}, "place": {"S": place}}
 
 
 def _kind_of(item: Item) -> str | None:
-    """Return the word of a cursor or an outbox from an item's key; None: neither."""
+    """Return the word for a cursor or an outbox in an item's key; None: it is neither."""
     parts, place = item["log_key"]["S"].split(SEPARATOR), item["place"]["S"]
     match parts:
         case ["outbox", _] | [_, "outbox", _] if place == CURSOR:
@@ -119,13 +119,13 @@ def _kind_of(item: Item) -> str | None:
         case [_, "cursor", _, _, _] if place == CURSOR:
             return CURSOR
         case [_, "cursor"] if SEPARATOR in place and {"generation", "version"} <= item.keys():
-            # with a hash of the stream's key; or a consumer called cursor has something else there
+            # A cursor with a hash of the stream's key. A consumer named cursor has other sort keys.
             return CURSOR
     return None
 
 
 def cursor_info(item: Item) -> CursorInfo:
-    """Return what is known of a cursor from its item.
+    """Return the public description of the cursor that an item holds.
 
     Raises:
         ValueError: the item is not a cursor.

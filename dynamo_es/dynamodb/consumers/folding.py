@@ -1,4 +1,4 @@
-"""Folds the changes of several events to one item into one write."""
+"""Merges the changes that several events make to one item into one write."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 EXACT: Final = Context(prec=400)
-"""Calculates without rounding: numbers of DynamoDB have 38 digits, between 1E-130 and 1E+126."""
+"""Adds without rounding: DynamoDB's numbers have 38 digits, between 1E-130 and 1E+126."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What happens to one item, all changes so far taken together.
+    """The combined effect of all changes to one item so far.
 
     Attributes:
         table: name of the table.
@@ -39,12 +39,12 @@ class Folded:
     added: dict[str, Decimal] = field(default_factory=dict)
 
     def then(self, change: Change) -> Folded:
-        """Return what happens if a change comes next."""
+        """Return the combined effect of these changes and a further one."""
         if change.kind == "put":
             return Folded(self.table, self.key, whole={**self.key, **change.values})
         if change.kind == "delete":
             return Folded(self.table, self.key, deleted=True)
-        # An update of an item that is not there creates it.
+        # An update of an item that does not exist creates it.
         whole = dict(self.key) if self.deleted else self.whole
         if change.kind == "update":
             return self._updated(whole, change.values)
@@ -70,7 +70,7 @@ class Folded:
 
     @property
     def size(self) -> int:
-        """Bytes that DynamoDB counts, as far as they are known here."""
+        """The bytes that DynamoDB counts, as far as they are known here."""
         if self.whole is not None:
             return item_size(self.whole)
         return item_size({**self.key, **self.changed, **_amounts(self.added)})
@@ -113,6 +113,6 @@ def _amounts(added: dict[str, Decimal]) -> Item:
 def _sum(name: str, there: Any, amount: Any) -> Any:
     if "N" not in there:
         raise InvalidEnlistedWriteError(
-            f"add cannot add to {name!r:.80}: an earlier write has stored what is not a number."
+            f"add cannot add to {name!r:.80}: an earlier write stored a value that is not a number."
         )
     return {"N": f"{EXACT.add(Decimal(there['N']), Decimal(amount['N'])):f}"}

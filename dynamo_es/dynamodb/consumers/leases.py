@@ -1,8 +1,8 @@
-"""The lease in a checkpoint's item: its requests, and what their replies mean.
+"""The lease in a checkpoint's item: its requests, and the meaning of their replies.
 
-The lease is in the item of the position, so that one write saves a position and renews the lease.
-Every write under the lease has the fencing token in its condition. The token grows with each take
-and each reset, so a write of an earlier holder changes nothing, however late it arrives.
+The lease is in the same item as the position, so that one write saves a position and renews the
+lease. Every write under the lease has the fencing token in its condition. The token grows with each
+take and each reset, so a write of an earlier holder changes nothing, however late it arrives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 LEASE: Final = "leased_by, leased_until, leased_for, wanted_by"
-"""The attributes of a lease, to be removed."""
+"""The attributes of a lease, for a ``REMOVE``."""
 
 MINE: Final = "fencing_token = :token AND attribute_exists(leased_by)"
 
@@ -29,7 +29,7 @@ MINE: Final = "fencing_token = :token AND attribute_exists(leased_by)"
 def take(
     place: Item, worker: str, seen: CheckpointState, until_ms: int, length_ms: int
 ) -> Steps[CheckpointState | None]:
-    """Take a lease as it was seen; return the state now, or None if it has changed."""
+    """Take a lease if it is still as seen; return the new state, or None if it has changed."""
     values: dict[str, Any] = {
         ":worker": {"S": worker},
         ":until": number(until_ms),
@@ -51,7 +51,7 @@ def take(
     try:
         response = yield _update(place, update, condition, values, returned="ALL_NEW")
     except ConditionRefused as refused:
-        # The reply to an earlier attempt may be lost: then the lease is this worker's.
+        # If the reply to an earlier attempt was lost, this worker already has the lease.
         now = read_state(refused.items[0] or {})
         mine = now.token == seen.token + 1 and now.lease is not None and now.lease.holder == worker
         return now if mine else None
@@ -71,14 +71,14 @@ def renew(place: Item, claim: Claim, until_ms: int) -> Steps[Saved]:
 
 
 def save(place: Item, claim: Claim, until_ms: int, update: str, values: Item) -> Steps[Saved]:
-    """Save a position that is above the saved one, and renew the lease.
+    """Save a position that is higher than the saved one, and renew the lease.
 
     Args:
         place: table and key of the item.
         claim: the worker's claim.
-        until_ms: end of the lease.
-        update: the update of the position.
-        values: its values; ``:checkpoint`` is the position.
+        until_ms: end of the lease, in milliseconds since the epoch.
+        update: the update expression for the position.
+        values: the values of the expression; ``:checkpoint`` is the position.
     """
     values = {**values, ":token": number(claim.token), ":until": number(until_ms)}
     condition = f"{MINE} AND (attribute_not_exists(checkpoint) OR checkpoint < :checkpoint)"
@@ -99,15 +99,15 @@ def apply(  # noqa: PLR0913, PLR0917 - of one transaction
     values: Item,
     writes: list[EnlistedWrite],
 ) -> Steps[Saved | None]:
-    """Save a position and carry out writes in one transaction; None: a write was refused.
+    """Save a position and carry out writes in one transaction; return None if one was refused.
 
     Args:
         place: table and key of the checkpoint's item.
         claim: the worker's claim.
-        until_ms: end of the lease.
+        until_ms: end of the lease, in milliseconds since the epoch.
         previous: the saved position; None: none is saved.
-        update: the update of the position.
-        values: its values; ``:checkpoint`` is the position.
+        update: the update expression for the position.
+        values: the values of the expression; ``:checkpoint`` is the position.
         writes: the writes, up to 99.
     """
     values = {**values, ":token": number(claim.token), ":until": number(until_ms)}
@@ -124,7 +124,7 @@ def apply(  # noqa: PLR0913, PLR0917 - of one transaction
             return None
         return what_is_there(refused.items[0], claim)
     except TableNotFoundError as missing:
-        yield from look(place)  # fails in the same way if the log table is missing
+        yield from look(place)  # raises if the missing table is the log table
         raise name_missing_table(missing, writes) from missing
     return Saved(held=True, position=int(values[":checkpoint"]["N"]))
 
@@ -132,7 +132,7 @@ def apply(  # noqa: PLR0913, PLR0917 - of one transaction
 def name_missing_table(
     missing: TableNotFoundError, writes: list[EnlistedWrite]
 ) -> EnlistedTableNotFoundError:
-    """Return the error that a table of a read model is missing, not one of the store."""
+    """Return the error for a missing table of a read model. The store's tables exist."""
     tables = dict.fromkeys(params["TableName"] for one in writes for params in one.values())
     return EnlistedTableNotFoundError(
         missing.operation, missing.code, tuple(tables), missing.subject
@@ -148,7 +148,7 @@ def release(place: Item, claim: Claim) -> Steps[None]:
 
 
 def ask(place: Item, worker: str, seen: CheckpointState) -> Steps[bool]:
-    """Note in a lease that another worker asks for it."""
+    """Store in a lease that another worker asks for it."""
     values = {":token": number(seen.token), ":worker": {"S": worker}}
     try:
         yield _update(place, "SET wanted_by = :worker", MINE, values)
@@ -184,13 +184,13 @@ def read_lease(item: Item) -> Lease | None:
 
 
 def saved(item: Item) -> Saved:
-    """Return the reply to a write whose condition was met."""
+    """Return the result of a write whose condition was met, from the new item."""
     state = read_state(item)
     return Saved(held=True, position=state.position, wanted_by=state.wanted_by, paused=state.paused)
 
 
 def what_is_there(item: Item | None, claim: Claim) -> Saved:
-    """Return the reply to a write that was refused, from the stored item."""
+    """Return the result of a write that was refused, from the stored item."""
     state = read_state(item or {})
     held = state.lease is not None and state.token == claim.token
     wanted_by = state.wanted_by if held else None

@@ -1,4 +1,4 @@
-"""`DynamoOutbox`: the state and lease of each outbox, in a partition of the log table."""
+"""`DynamoOutbox`: stores the state and the lease of each outbox in a partition of the log table."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _MOST_SENDS: Final = 2
-"""Times that a write is sent while its outcome is unknown. Sending it again changes nothing."""
+"""How often a write with an unknown outcome is sent. Sending it again changes nothing."""
 
 
 def look(table: str, outbox: str, now_ms: int) -> Steps[OutboxState]:
-    """Read the state of an outbox: one request for each MB of waiting entries."""
+    """Read the state of an outbox. Cost: 1 request for each MB of waiting entries."""
     position: Position = 0
     lease: Lease | None = None
     due: list[OutboxEntry] = []
@@ -66,7 +66,7 @@ def take(
 
 
 def change(request: Request) -> Steps[bool]:
-    """Send a conditional write; return whether its condition held, so that the write was made."""
+    """Send a conditional write; return whether its condition was met, so that it was made."""
     try:
         yield from _repeated(request)
     except ConditionRefused:
@@ -96,7 +96,7 @@ def retry(table: str, outbox: str, position: Position, now_ms: int) -> Steps[boo
         again = replace(dead, attempts=0, dead=False, due_at=now_ms, failing_since=now_ms)
         if (yield from change(requests.revive(table, outbox, dead, again))):
             return True
-        # Another caller was faster: the entry waits now.
+        # Another caller was faster, so the entry is already waiting.
     return (yield from change(requests.hurry(table, outbox, position, now_ms)))
 
 
@@ -106,11 +106,11 @@ def _readable(items: Iterable[Item]) -> Iterator[OutboxEntry]:
         try:
             yield requests.read_entry(item)
         except StoredItemError as error:
-            _log.error("Skipped an entry of an outbox that cannot be read: %s", error)
+            _log.error("Skipped an outbox entry that cannot be read: %s", error)
 
 
 def _repeated(request: Request) -> Steps[Response]:
-    """Send a write, and again if its outcome is unknown: the second one changes nothing."""
+    """Send a write; send it again if its outcome is unknown. The second one changes nothing."""
     for _ in range(_MOST_SENDS - 1):
         try:
             return (yield request)
@@ -146,7 +146,8 @@ class DynamoOutbox(OutboxStrategy):
         """Take the lease; see `OutboxStrategy.take`.
 
         Raises:
-            TransactionsUnsupportedError: a failure could not be kept, so nothing is published.
+            TransactionsUnsupportedError: the tables have no transactions, so a failure could not be
+                stored, and nothing is published.
         """
         if self._config.replication == "strong":
             raise TransactionsUnsupportedError

@@ -1,8 +1,8 @@
 """Requests for outboxes and their items in the log table, as pure functions.
 
-An outbox is a partition. Its item ``cursor`` holds the position up to which everything was tried
-(``checkpoint``), and the lease. Each event that failed has an item at its position. A dead entry
-has a sort key after the cursor's, so that polling does not read (and pay for) the dead.
+An outbox is a partition. Its item ``cursor`` holds the lease and the position up to which every
+event was tried (``checkpoint``). Each event that failed has an item at its position. A dead entry
+has a sort key after the cursor's, so that polling does not read (and pay for) dead entries.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ OUTBOX: Final = "outbox"
 """The word in the key of an outbox."""
 
 CURSOR: Final = "cursor"
-"""Sort key of an outbox's position. In text order it comes after every number."""
+"""Sort key of the item with an outbox's position. As text it sorts after every number."""
 
 _DEAD: Final = "dead#"
 
-# A worker may write until another takes the lease over. Nor may one of the worker's own requests,
-# arriving late, set the position back.
+# A worker may write until another one takes over the lease. And if one of its own requests arrives
+# late, it must not set the position back.
 _STILL_MINE: Final = "leased_by = :worker AND checkpoint <= :checkpoint"
 
 
@@ -42,8 +42,8 @@ def waiting(table: str, outbox: str, now: int, after: Item | None = None) -> Req
     """Query the entries that are due, and the cursor, consistently.
 
     Args:
-        table: the log's table.
-        outbox: its partition.
+        table: name of the log table.
+        outbox: partition key of the outbox.
         now: milliseconds since the epoch.
         after: ``LastEvaluatedKey`` of the page before.
     """
@@ -71,14 +71,14 @@ def all_entries(table: str, outbox: str, after: Item | None = None) -> Request:
 def take_lease(
     table: str, worker: OutboxWorker, now: int, until: int, instead_of: Lease | None = None
 ) -> Request:
-    """Take the lease unless another worker has it. The reply has the cursor in it."""
+    """Take the lease unless another worker has it. The reply has the outbox's position."""
     values: dict[str, Any] = {
         ":worker": {"S": worker.id},
         ":until": number(until),
         ":length": number(until - now),
         ":none": number(0),
     }
-    # The worker has the lease already if the reply to an earlier attempt was lost.
+    # If the reply to an earlier attempt was lost, the worker already has the lease.
     condition = "attribute_not_exists(leased_by) OR leased_by = :worker"
     if instead_of is not None:
         condition += " OR (leased_by = :holder AND leased_until = :beat)"
@@ -130,7 +130,7 @@ def keep_entry(
 def drop_entry(
     table: str, worker: OutboxWorker, checkpoint: Position, until: int, position: Position
 ) -> Request:
-    """Delete an entry that waits, and move the cursor, in one transaction."""
+    """Delete a waiting entry, and move the cursor, in one transaction."""
     return _transaction(
         [
             {"Update": _move(table, worker, checkpoint, until)},
@@ -194,7 +194,7 @@ def revive(table: str, outbox: str, dead: OutboxEntry, again: OutboxEntry) -> Re
 
 
 def hurry(table: str, outbox: str, position: Position, now: int) -> Request:
-    """Make a waiting entry due now, with as many attempts as a new one."""
+    """Make a waiting entry due now, and reset its attempts."""
     return Request(
         "update_item",
         {
@@ -227,7 +227,7 @@ def read_entry(item: Item) -> OutboxEntry:
     """Return the entry of an item.
 
     Raises:
-        StoredItemError: this release did not write the item.
+        StoredItemError: this release cannot read the item.
     """
     try:
         place = item["place"]["S"]
@@ -248,14 +248,14 @@ def read_entry(item: Item) -> OutboxEntry:
         raise StoredItemError(
             str(item.get("log_key", {}).get("S")),
             item.get("place", {}).get("S"),
-            "it is not an entry of an outbox.",
+            "it is not an outbox entry.",
         ) from None
 
 
 def partition_of(outbox: str, tenant_id: TenantId | None = None) -> str:
     """Return the partition of an outbox: ``outbox#{name}``, or ``{tenant}#outbox#{name}``.
 
-    Pass it to the functions here as the outbox; `OutboxWorker.outbox` holds it too.
+    Pass it as the outbox to the functions of this module. `OutboxWorker.outbox` holds it too.
     """
     check_consumer(outbox)
     return ConsumerKey(OUTBOX, outbox, tenant_id).log_key

@@ -1,4 +1,4 @@
-"""`DynamoParked`: an item in the log table for each stream that a consumer has set aside."""
+"""`DynamoParked`: stores one item in the log table for each stream that a consumer has parked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DynamoParked(ParkedStrategy):
         table: name of the log table.
         gateway: sends the requests.
         tenant_id: tenant whose events the consumers handle; None: all tenants.
-        per_tenant: whether each tenant has a log, and so a list of consumers, of its own.
+        per_tenant: whether each tenant has its own log, and so its own list of consumers.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class DynamoParked(ParkedStrategy):
         self._run("park", key, _tried(request))
 
     def pass_over(self, key: ParkedKey, first: Place, last: Place) -> bool:
-        """Note events that a consumer passes over; see `ParkedStrategy.pass_over`.
+        """Record events that a consumer passes over; see `ParkedStrategy.pass_over`.
 
         Cost: 1 request; 2 if the consumer was set back.
         """
@@ -78,7 +78,7 @@ class DynamoParked(ParkedStrategy):
     def all(self) -> list[ParkedStream]:
         """Return all parked streams; see `ParkedStrategy.all`.
 
-        Cost: 1 request, and 1 for each consumer that ever set something aside.
+        Cost: 1 request, and 1 for each consumer that ever parked a stream.
         """
         return [
             one
@@ -89,7 +89,7 @@ class DynamoParked(ParkedStrategy):
     def take(self, key: ParkedKey, worker: str, now_ms: int, until_ms: int) -> ParkedStream | None:
         """Take the lease on an entry; see `ParkedStrategy.take`.
 
-        Cost: 1 request; 2 if another's lease is taken over.
+        Cost: 1 request; 2 to take over another worker's lease.
         """
         item = item_key(self._owner(PARKED, key.name), key)
         lease = Lease(worker, until_ms, until_ms - now_ms)
@@ -140,7 +140,7 @@ class DynamoParked(ParkedStrategy):
     def skipped(self, name: str | None = None) -> list[SkippedEvent]:
         """Return the events left out; see `ParkedStrategy.skipped`.
 
-        Cost: 1 request; without a name, 1 more for each consumer that ever set something aside.
+        Cost: 1 request; without a name, 1 more for each consumer that ever skipped an event.
         """
         if name is not None:
             return [requests.read_skipped(item) for item in self._query(SKIPPED, name)]
@@ -164,15 +164,15 @@ class DynamoParked(ParkedStrategy):
 
     def _limited(self, tenant_id: TenantId | None) -> Self:
         scoped = type(self)(self._table, self._gateway, tenant_id, per_tenant=self._per_tenant)
-        scoped._watch, scoped._listed = self._watch, self._listed  # noqa: SLF001 - of its own class
+        scoped._watch, scoped._listed = self._watch, self._listed  # noqa: SLF001 - the same class
         return scoped
 
     def _owner(self, kind: str, name: str) -> ConsumerKey:
-        consumer_key(name, self._tenant_id)  # refuses what makes no key
+        consumer_key(name, self._tenant_id)  # refuses a name that cannot be part of a key
         return ConsumerKey(kind, name, self._tenant_id)
 
     def _list(self, name: str) -> None:
-        """List a consumer before its first entry, so that `all` finds the entry."""
+        """Add a consumer to the list before its first entry, so that `all` finds the entry."""
         if (self._tenant_id, name) in self._listed:
             return
         request = requests.put_listed(
@@ -266,7 +266,7 @@ def _deleted(request: Request) -> Steps[bool]:
     try:
         yield request
     except ConditionRefused as refused:
-        return refused.items[0] is None  # an attempt whose reply was lost has deleted it
+        return refused.items[0] is None  # an attempt whose reply was lost deleted it
     return True
 
 
@@ -274,7 +274,7 @@ def _tried(request: Request, *, maybe: bool = True) -> Steps[bool]:
     try:
         yield request
     except ConditionRefused as refused:
-        # An attempt whose reply was lost has given the lease back.
+        # If the lease is gone, an attempt whose reply was lost has given it back.
         found = refused.items[0]
         return maybe and refused.maybe_landed and found is not None and "leased_by" not in found
     return True

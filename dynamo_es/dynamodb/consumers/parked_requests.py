@@ -1,8 +1,9 @@
 """Requests for parked streams and their items in the log table, as pure functions.
 
 A consumer's parked streams are a partition, ``parked#{consumer}`` or
-``{tenant}#parked#{consumer}``, with an item for each stream. The events that it left out are
-another one, with the word ``skipped``. A list names the consumers that ever set anything aside.
+``{tenant}#parked#{consumer}``, with an item for each stream. The events that it skipped are another
+partition, with the word ``skipped``. A list names the consumers that ever parked or skipped
+anything.
 """
 
 from __future__ import annotations
@@ -30,15 +31,14 @@ SKIPPED: Final = "skipped"
 
 _HASHED: Final = "sha256"
 _LONGEST_PLACE: Final = 2 * 20 + 2
-"""Bytes that a place takes at the end of a sort key, with its separators."""
+"""The most bytes of a place at the end of a sort key, with its separators."""
 
 
 def sort_key(key: ParkedKey) -> str:
     """Return the sort key of a stream's item: ``{order}#{stream's key}``.
 
-    The order of a projection's version has the version in it: ``log.3``.
-
-    The keys of some streams are longer than a sort key may be. Those have a hash of it.
+    For a version of a projection, the order includes the version: ``log.3``. If the stream's key is
+    too long for a sort key, a hash replaces it.
     """
     stream = stream_key(tenant_prefix(key.tenant_id), key.stream_id)
     order = key.order if key.version is None else f"{key.order}.{key.version}"
@@ -54,13 +54,13 @@ def item_key(owner: ConsumerKey, key: ParkedKey) -> Item:
 
 
 def skipped_key(owner: ConsumerKey, key: ParkedKey, at: Place) -> Item:
-    """Return the key of the item of an event that was left out."""
+    """Return the key of the item of a skipped event."""
     place = SEPARATOR.join([sort_key(key), place_of(at.generation), place_of(at.number)])
     return {"log_key": {"S": owner.log_key}, "place": {"S": place}}
 
 
 def list_key(tenant_id: TenantId | None, name: str, *, per_tenant: bool) -> Item:
-    """Return the key of a consumer's item in the list of those that set something aside."""
+    """Return the key of a consumer's item in the list of those that parked or skipped anything."""
     prefix = prefix_of(tenant_id)
     if per_tenant:
         return {"log_key": {"S": f"{prefix}{PARKED}"}, "place": {"S": name}}
@@ -68,7 +68,7 @@ def list_key(tenant_id: TenantId | None, name: str, *, per_tenant: bool) -> Item
 
 
 def put_listed(table: str, tenant_id: TenantId | None, name: str, *, per_tenant: bool) -> Request:
-    """Put a consumer's item into the list of those that set something aside."""
+    """Put a consumer's item into the list of those that parked or skipped anything."""
     item = list_key(tenant_id, name, per_tenant=per_tenant)
     return Request("put_item", {"TableName": table, "Item": item})
 
@@ -87,7 +87,7 @@ def _described(key: ParkedKey, failure: SetAside) -> Item:
 
 
 def put_parked(table: str, owner: ConsumerKey, key: ParkedKey, failure: SetAside) -> Request:
-    """Put a parked stream's item, unless it is there."""
+    """Put a parked stream's item, unless it exists already."""
     at = failure.place
     return Request(
         "put_item",
@@ -108,7 +108,7 @@ def put_parked(table: str, owner: ConsumerKey, key: ParkedKey, failure: SetAside
 
 
 def put_skipped(table: str, owner: ConsumerKey, key: ParkedKey, failure: SetAside) -> Request:
-    """Put the item of an event that is left out."""
+    """Put the item of a skipped event."""
     at = failure.place
     item = {
         **skipped_key(owner, key, at),
@@ -120,7 +120,7 @@ def put_skipped(table: str, owner: ConsumerKey, key: ParkedKey, failure: SetAsid
 
 
 def note_seen(table: str, item: Item, last: Place) -> Request:
-    """Note the last event that a consumer passed over, unless a later one is noted."""
+    """Store the last event that a consumer passed over, unless a later one is stored."""
     return _update(
         table,
         item,
@@ -131,9 +131,9 @@ def note_seen(table: str, item: Item, last: Place) -> Request:
 
 
 def note_first(table: str, item: Item, first: Place) -> Request:
-    """Set back the first event that is not applied, unless it is an earlier one already.
+    """Set the first unapplied event to an earlier one, unless an even earlier one is stored.
 
-    A worker that retries the stream loses its lease: it began after that event.
+    A worker that retries the stream loses its lease, because it began after this event.
     """
     return _update(
         table,
@@ -147,7 +147,7 @@ def note_first(table: str, item: Item, first: Place) -> Request:
 
 
 def take_lease(table: str, item: Item, lease: Lease, held: Lease | None) -> Request:
-    """Take the lease on an item, if it is free, the worker's own, or as it was read."""
+    """Take the lease on an item if it is free, the worker's own, or unchanged since it was read."""
     values: dict[str, Any] = {
         ":worker": {"S": lease.holder},
         ":until": number(lease.until),
@@ -169,7 +169,7 @@ def take_lease(table: str, item: Item, lease: Lease, held: Lease | None) -> Requ
 
 
 def move_first(table: str, item: Item, worker: str, first: Place, until_ms: int | None) -> Request:
-    """Move the first event, and renew the lease until a time, or give it back."""
+    """Move the first unapplied event, and renew the lease, or (without a time) give it back."""
     values = {**_values(first), ":worker": {"S": worker}}
     update = "SET first_generation = :generation, #first = :number"
     if until_ms is None:
@@ -188,9 +188,9 @@ def store_failure(
     Args:
         table: name of the log table.
         item: key of the item.
-        worker: holds the lease.
-        failure: to store.
-        again: whether to add to the stored attempts, which must be of that event.
+        worker: the worker that holds the lease.
+        failure: the failure to store.
+        again: True: add to the stored attempts, which must be of the same event.
     """
     values = {
         **_values(failure.place),
@@ -215,7 +215,7 @@ def store_failure(
 
 
 def delete_parked(table: str, item: Item, worker: str, seen: Place) -> Request:
-    """Delete an item whose events are all applied, up to the last that was passed over."""
+    """Delete an item if all its events are applied, up to the last one that was passed over."""
     return Request(
         "delete_item",
         {
@@ -231,7 +231,7 @@ def delete_parked(table: str, item: Item, worker: str, seen: Place) -> Request:
 
 
 def delete_any(table: str, item: Item) -> Request:
-    """Delete an item, whatever it holds, and return it."""
+    """Delete an item without a condition, and return it."""
     return Request("delete_item", {"TableName": table, "Key": item, "ReturnValues": "ALL_OLD"})
 
 
@@ -264,13 +264,13 @@ def read_parked(item: Item) -> ParkedStream:
 
 
 def read_skipped(item: Item) -> SkippedEvent:
-    """Return the event left out that an item holds."""
+    """Return the skipped event that an item holds."""
     place = Place(int(item["generation"]["N"]), int(item["number"]["N"]))
     return SkippedEvent(_key_in(item), place, item["reason"]["S"], _time_in(item))
 
 
 def first_in(item: Item) -> Place:
-    """Return the place of the first event that is not applied."""
+    """Return the place of the first unapplied event in an item."""
     return Place(int(item["first_generation"]["N"]), int(item["first"]["N"]))
 
 

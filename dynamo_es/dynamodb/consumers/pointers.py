@@ -1,4 +1,4 @@
-"""The pointer to a projection's live version: an item beside the checkpoints of its versions."""
+"""Reads and moves a projection's live version: an item beside the checkpoints of its versions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(table: str, consumer: ConsumerKey) -> Steps[LiveVersion | None]:
 def move(
     table: str, consumer: ConsumerKey, version: int, expected: int | None, at_ms: int
 ) -> Steps[bool]:
-    """Point to a version, if the live one is as expected; return whether it was."""
+    """Make a version the live one if the live one is as expected; return whether it was."""
     item: Item = {
         **_key(consumer),
         "live_version": number(version),

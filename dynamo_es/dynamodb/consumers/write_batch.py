@@ -1,4 +1,4 @@
-"""The writes of several events to a read model, as many as one transaction takes."""
+"""`DynamoWriteBatch`: the writes of several events to a read model, for one transaction."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 MOST_BYTES: Final = MAX_TRANSACTION_BYTES - 64 * 1024
-"""Most bytes of the writes of a transaction, with a margin for the checkpoint."""
+"""The most bytes of the writes of a transaction, with a margin for the checkpoint."""
 
 Place: TypeAlias = tuple[str, str]
-"""Table and key of an item, as text; "" stands for a key that is not known."""
+"""Table and key of an item, as text. An empty key is unknown."""
 
 
 class DynamoWriteBatch(WriteBatch):
-    """Writes of consecutive events. One transaction takes 99 of them, and the checkpoint.
+    """Writes of consecutive events. One transaction takes 99 of them and the checkpoint.
 
-    Changes of a `Writes` to one item are folded into one write. Writes in boto3's ``TransactItems``
-    form stay as they are: a second one to an item starts a new transaction. The key of a ``Put`` in
-    that form is not known, so a second one to a table starts a new transaction too.
+    The changes that `Writes` make to one item are merged into one write. Writes in boto3's
+    ``TransactItems`` form stay unchanged, so a second one to the same item needs a new transaction.
+    The key of a ``Put`` in that form is unknown, so a second one to the same table needs a new
+    transaction too.
 
     Args:
         own_tables: names of the store's tables, which the writes may not change.
-        place: what the position of an event is called in an error: "position" or "version".
+        place: the word for the place of an event in an error: "position" or "version".
     """
 
     def __init__(self, own_tables: Collection[str], place: str = "position") -> None:
@@ -74,8 +75,9 @@ class DynamoWriteBatch(WriteBatch):
             self._events.append((position, writes))
         elif not self._events:
             raise InvalidEnlistedWriteError(
-                f"The event at {self._place} {position} makes writes of more than "
-                f"{MOST_BYTES:,} bytes: more than one transaction of DynamoDB takes."
+                f"The writes of the event at {self._place} {position} take more than "
+                f"{MOST_BYTES:,} bytes, which one DynamoDB transaction cannot hold: let the event "
+                "write less, or keep the read model without writes=True."
             )
         return fits
 
@@ -91,8 +93,8 @@ class DynamoWriteBatch(WriteBatch):
         for change in writes.changes:
             if change.table.rpartition("/")[2] in self._own_tables:
                 raise InvalidEnlistedWriteError(
-                    f"A write goes to {change.table}, a table of the store itself: write to your "
-                    "own tables only."
+                    f"A write goes to {change.table}, which is a table of the store: write only to "
+                    "your own tables."
                 )
             place = change.table, _key_text(change.key)
             before = changed.get(place) or self._folded.get(place)
@@ -119,11 +121,11 @@ class DynamoWriteBatch(WriteBatch):
             place = _place_of(write)
             if place in placed and place[1]:
                 raise InvalidEnlistedWriteError(
-                    f"Two writes of one event go to one item of {place[0]}: a transaction of "
-                    "DynamoDB takes one. Use Writes, which folds them together."
+                    f"Two writes of one event go to the same item of {place[0]}, but a DynamoDB "
+                    "transaction takes one. Use Writes, which merges them."
                 )
             if place in placed:
-                several.append(write)  # its item is not known: DynamoDB refuses it if it is one
+                several.append(write)  # the item is unknown; DynamoDB refuses two to one item
             else:
                 placed[place] = write
         if any(self._clashes(place) for place in placed):
@@ -139,7 +141,7 @@ class DynamoWriteBatch(WriteBatch):
         return True
 
     def _clashes(self, place: Place) -> bool:
-        """Whether a write may go to an item that an earlier one goes to."""
+        """Return whether a write may go to the same item as an earlier one."""
         table, key = place
         if key:
             return place in self._sizes or (table, "") in self._sizes
@@ -157,7 +159,7 @@ class DynamoWriteBatch(WriteBatch):
 def _check_number(number: int) -> None:
     if number > MOST_WRITES:
         raise InvalidEnlistedWriteError(
-            f"One event makes {number} writes. A transaction of DynamoDB takes {MOST_WRITES} and "
+            f"One event makes {number} writes, but a DynamoDB transaction takes {MOST_WRITES} and "
             "the checkpoint or cursor: let the event make fewer, or keep the read model without "
             "writes=True."
         )
@@ -175,7 +177,7 @@ def _size_of(write: EnlistedWrite) -> int:
 
 
 def _key_text(key: Item) -> str:
-    """Return a key as text; equal keys of DynamoDB give equal texts."""
+    """Return a key as text. Keys that are equal in DynamoDB give equal texts."""
     return repr(sorted((name, *_value(value)) for name, value in key.items()))
 
 

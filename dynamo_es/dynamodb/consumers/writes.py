@@ -1,4 +1,4 @@
-"""`Writes`: the changes of a read model in DynamoDB that one event makes."""
+"""`Writes`: the changes that one event makes to a read model in DynamoDB."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Change(NamedTuple):
     """One change of one item, in the wire format.
 
     Attributes:
-        kind: what it does.
+        kind: the kind of change.
         table: name of the table.
         key: the item's key attributes.
         values: the other attributes.
@@ -36,9 +36,9 @@ class Change(NamedTuple):
 class Writes(ReturnedWrites):
     """The changes that an event makes to a read model: ``Writes().add("balances", key, amounts)``.
 
-    Return it from the handler of a projection with ``writes=True``. The changes of several events
-    to one item become one write. Keys and values are plain values, as for boto3's ``Table``: text,
-    int, Decimal, bool, bytes, None, lists, dicts and sets. Each method returns this object.
+    Return it from the handler of a projection with ``writes=True``. The changes that several events
+    make to one item become one write. Keys and values are plain values, as for boto3's ``Table``:
+    text, int, Decimal, bool, bytes, None, lists, dicts and sets. Each method returns this object.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Writes(ReturnedWrites):
         return tuple(self._changes)
 
     def put(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any]) -> Self:
-        """Store an item in the place of the one that may be there.
+        """Store an item. It replaces an item that exists.
 
         Args:
             table: name of the table.
@@ -63,7 +63,7 @@ class Writes(ReturnedWrites):
         return self._change("put", table, key, values)
 
     def update(self, table: str, key: Mapping[str, Any], values: Mapping[str, Any]) -> Self:
-        """Set attributes of an item, and keep its others; create it if it is not there.
+        """Set attributes of an item, and keep its others. Create the item if it does not exist.
 
         Args:
             table: name of the table.
@@ -76,7 +76,7 @@ class Writes(ReturnedWrites):
         return self._change("update", table, key, _not_empty("values", values))
 
     def add(self, table: str, key: Mapping[str, Any], amounts: Mapping[str, int | Decimal]) -> Self:
-        """Add numbers to attributes of an item; what is not there counts as 0.
+        """Add numbers to attributes of an item. A missing attribute or item counts as 0.
 
         Args:
             table: name of the table.
@@ -94,7 +94,7 @@ class Writes(ReturnedWrites):
         return self._change("add", table, key, amounts)
 
     def delete(self, table: str, key: Mapping[str, Any]) -> Self:
-        """Delete an item; nothing happens if it is not there.
+        """Delete an item. Nothing happens if it does not exist.
 
         Args:
             table: name of the table.
@@ -125,14 +125,14 @@ class Writes(ReturnedWrites):
 def _not_empty(label: str, values: Any) -> Any:
     if not isinstance(values, dict) or not values:
         raise InvalidEnlistedWriteError(
-            f'{label} must be a dict of one attribute or more, as in {{"id": "a-1"}}, not '
+            f'{label} must be a dict with at least one attribute, such as {{"id": "a-1"}}, not '
             f"{type(values).__name__ if not isinstance(values, dict) else 'an empty one'}."
         )
     return values
 
 
 def _wire(label: str, values: Any) -> Item:
-    """Return values in the wire format; an error names the attribute, never its value."""
+    """Return values in the wire format. An error names the attribute, never its value."""
     from boto3.dynamodb.types import TypeSerializer
 
     if not isinstance(values, dict):
@@ -144,7 +144,7 @@ def _wire(label: str, values: Any) -> Item:
             raise InvalidEnlistedWriteError(f"{label} has an attribute whose name is not text.")
         try:
             stored[name] = serializer.serialize(value)
-        except Exception:  # noqa: BLE001 - of several kinds, and their texts quote the value
+        except Exception:  # noqa: BLE001 - several kinds, and their texts quote the value
             raise InvalidEnlistedWriteError(
                 f"{label} has {name!r:.80}, which DynamoDB cannot store: write text, int, Decimal, "
                 "bool, bytes, None, or lists, dicts and sets of them. A float must be a Decimal."

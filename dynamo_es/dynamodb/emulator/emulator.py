@@ -1,6 +1,6 @@
-"""`Emulator`: DynamoDB in this process, on moto. It needs Python only, and no server.
+"""`Emulator`: DynamoDB in this process, on moto. It needs only Python, and no server.
 
-An emulator answers the requests of its own clients only. Other clients of the process, and those
+An emulator answers only the requests of its own clients. Other clients of the process, and clients
 under ``mock_aws``, do not see its tables, and it does not see theirs.
 """
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
     from dynamo_es.dynamodb.config import DynamoConfig
 
-# `.invalid` never exists (RFC 2606), so no request can leave this process. And it is no address of
-# AWS, so no `mock_aws` answers in the emulator's place.
+# `.invalid` never exists (RFC 2606), so no request can leave this process. And it is not an address
+# of AWS, so `mock_aws` does not answer instead of the emulator.
 _ENDPOINT: Final = "http://dynamodb.emulator.invalid"
 
 _created: Final[dict[tuple[str, str, str], Any]] = {}
-"""The tables of a store without items, by their names. To create them takes 18 requests."""
+"""A store's empty tables, by their names. They are cached, as creating them takes 18 requests."""
 
 _making: Final = new_lock()
-"""Held while a client is made: a session of boto3 makes one at a time."""
+"""Held while a client is made, because a boto3 session is not thread-safe."""
 
 
 class Emulator:
     """A DynamoDB in the region us-east-1. Its tables are in memory until you close or drop it.
 
-    Safe to share between threads. It serves one request at a time, in about 1 ms. It shows neither
-    the speed nor the throttling of DynamoDB.
+    Safe to share between threads. It serves one request at a time, in about 1 ms. It imitates
+    neither the speed nor the throttling of DynamoDB.
 
     Raises:
         MissingExtraError: moto is not installed.
@@ -76,11 +76,12 @@ class Emulator:
         return client
 
     def put_tables(self, config: DynamoConfig, create: Callable[[], None]) -> None:
-        """Give an emulator without tables those of a store, as this process created them before.
+        """Create the tables of a store, or copy the ones that this process created before.
 
         Args:
             config: the names of the tables.
-            create: creates the tables; called if this process has not created any of these names.
+            create: creates the tables; called if this process has not yet created tables with these
+                names.
         """
         names = (config.events_table, config.log_table, config.keys_table)
         if names in _created:
@@ -90,11 +91,11 @@ class Emulator:
         _created[names] = self._engine.copy_of_tables()
 
     def empty(self) -> None:
-        """Delete all items and the records of the streams; the tables stay."""
+        """Delete all items and stream records, but keep the tables."""
         self._engine.empty()
 
     def close(self) -> None:
-        """Drop all tables. The clients still work, and find no tables."""
+        """Drop all tables. The clients still work, but find no tables."""
         self._engine.clear()
 
     def __enter__(self) -> Self:
@@ -105,7 +106,7 @@ class Emulator:
 
 
 def emulated_client(config: DynamoConfig) -> DynamoDBClient:
-    """Return a client of a new emulator, which exists as long as the client.
+    """Return a client of a new emulator, which exists as long as the client does.
 
     Args:
         config: time-outs and attempts; endpoint and region are the emulator's own.
@@ -127,13 +128,13 @@ def _make_client(
             endpoint_url=_ENDPOINT,
             config=client_config(config),
         )
-    # A signature that nobody checks takes a tenth of the time of a request.
+    # Do not sign requests: it takes a tenth of a request's time, and the signature is not checked.
     client.meta.events.register("choose-signer", lambda **_: UNSIGNED)
-    # botocore would work out the endpoint anew for each request, in a twentieth of its time.
+    # Otherwise botocore would resolve the endpoint for each request, in a twentieth of its time.
     client._ruleset_resolver = None  # noqa: SLF001
-    # It replaces the connections, and is no handler of `before-send`: botocore calls every handler
-    # even if one has replied, so if a test replied with an error, the request would still be
-    # carried out.
+    # Replace the connections instead of handling `before-send`: botocore calls every handler even
+    # if one has replied. So if a test replied with an error, the request would still be carried
+    # out.
     client._endpoint.http_session = _Wire(answer)  # noqa: SLF001
     return checking_parameters(client)
 
@@ -143,10 +144,10 @@ def isolated_session(
 ) -> Session:
     """Return a session that ignores the environment and the files of the user.
 
-    A missing profile, or an endpoint configured for AWS, would make a client of an emulator fail
-    before the first request.
+    Otherwise a missing profile, or an endpoint configured for AWS, could make a client of an
+    emulator fail before the first request.
     """
-    # Loaded here, to keep the start of a process that works on AWS short.
+    # Imported here, so that a process that works on AWS starts faster.
     import boto3
     from botocore.session import Session as CoreSession
 
@@ -167,15 +168,15 @@ def isolated_session(
 
 @cache
 def _session() -> Session:
-    """Return the session of all emulators. It takes as long to make as a client."""
+    """Return the session of all emulators. It is cached, because making it is slow."""
     return isolated_session("emulator", "emulator", "us-east-1")
 
 
 @cache
 def _service_descriptions() -> Loader:
-    """Return botocore's descriptions of services, which every client of this process shares.
+    """Return botocore's service descriptions, which all clients of this process share.
 
-    A client takes 0.1 s or more to make when it reads them itself, and 10 ms with these.
+    With them, making a client takes 10 ms. A client that reads them itself takes 0.1 s or more.
     """
     from botocore.loaders import create_loader
 
@@ -183,10 +184,10 @@ def _service_descriptions() -> Loader:
 
 
 class _Wire:
-    """Stands in for a client's connections: hands each request to the engine."""
+    """Replaces a client's connections: passes each request to the engine."""
 
     def __init__(self, answer: Callable[[AWSPreparedRequest], AWSResponse]) -> None:
         self.send = answer
 
     def close(self) -> None:
-        """Do nothing: no connection is open."""
+        """Do nothing, because no connection is open."""

@@ -1,10 +1,10 @@
 """Calls moto's DynamoDB directly.
 
-Besides `moto_tables` and `moto_statements`, no module uses moto's internals.
+Only this module, `moto_tables` and `moto_statements` use moto's internals.
 
 ``mock_aws`` cannot be used here: it takes over every client of the process, and each time one
 begins or ends, moto drops the tables of all its accounts. The tables here are in a backend outside
-moto's registry of accounts, and only requests of the emulator's own clients reach it.
+moto's registry of accounts. Only requests of the emulator's own clients reach it.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _ON_ITEMS: Final = frozenset(
         "BatchExecuteStatement",
     }
 )
-"""Operations whose result moto has in the form of the wire."""
+"""Operations whose result moto has in the wire format."""
 
 _method: Final = cache(camelcase_to_underscores)
 
-# A child process that is forked during a request of another thread would wait for that thread for
-# ever, and see half of its request.
+# Otherwise a child process that is forked during another thread's request would wait for that
+# thread forever, and see a half-finished request.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=backend_lock.acquire,
@@ -81,12 +81,12 @@ class MotoEngine:
         return _answer(_StreamsHandler(self._streams), request)
 
     def copy_of_tables(self) -> dict[str, Any]:
-        """Return the tables as they are now, for `put_tables`."""
+        """Return a copy of the current tables, for `put_tables`."""
         with backend_lock:
             return copy.deepcopy(self._tables.tables)
 
     def put_tables(self, tables: dict[str, Any]) -> None:
-        """Replace all tables with copies of these."""
+        """Replace all tables by copies of the given ones."""
         with backend_lock:
             self._tables.tables.clear()
             self._tables.tables.update(copy.deepcopy(tables))
@@ -103,7 +103,7 @@ class MotoEngine:
             for table in self._tables.tables.values():
                 table.items.clear()
                 if (shard := table.stream_shard) is not None:
-                    # Numbers go on, so that a reader that began before reads what comes.
+                    # Continue the numbers, so that an earlier reader gets the next records.
                     shard.starting_sequence_number += len(shard.items)
                     shard.items.clear()
 
@@ -120,12 +120,12 @@ class _Streams(DynamoDBStreamsBackend):
         return self._tables
 
     def get_records(self, iterator_arn: str, limit: int) -> dict[str, Any]:
-        # A poller never stops getting iterators, and moto keeps them all.
+        # A poller keeps getting iterators, and moto would keep them all.
         while len(self.shard_iterators) > _ITERATORS_KEPT:
             del self.shard_iterators[next(iter(self.shard_iterators))]
         iterator = self.shard_iterators[iterator_arn]
-        # moto undoes a refused transaction by replacing the table with a copy. Iterators made
-        # before would read the old table for ever.
+        # moto undoes a refused transaction by replacing the table with a copy. Earlier iterators
+        # would read the old table forever.
         if shard := self._get_table_from_arn(iterator_arn).stream_shard:
             iterator.stream_shard = shard
             first = shard.starting_sequence_number
@@ -146,8 +146,8 @@ class _Standalone(BaseResponse):
         return _ACCOUNT
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
-        # moto counts requests here for `set_initial_no_auth_action_count` of the user's tests: ours
-        # must not count.
+        # moto counts requests here for `set_initial_no_auth_action_count` in users' tests. The
+        # emulator's requests must not count.
         del resource
 
 
@@ -161,10 +161,10 @@ class _TablesHandler(_Standalone, DynamoHandler):
         return self._tables
 
     def answer(self, request: AWSPreparedRequest) -> TYPE_RESPONSE:
-        """Answer as moto does, but an operation on items in half the time.
+        """Answer like moto, but take half the time for an operation on items.
 
-        moto makes a request of werkzeug, looks for parameters in forms and queries, lists the
-        methods of this class, and looks for each member of each attribute under five names.
+        moto makes a werkzeug request, searches forms and queries for parameters, lists the methods
+        of this class, and tries five names for each member of each attribute.
         """
         action = _action(request)
         if action not in _ON_ITEMS:
@@ -176,14 +176,14 @@ class _TablesHandler(_Standalone, DynamoHandler):
         except JsonRESTError as error:
             status, headers, body = error.code, dict(error.get_headers()), error.description
         else:
-            result.pop("ConsumedCapacityUnits", None)  # DeleteItem's, and of no reply
+            result.pop("ConsumedCapacityUnits", None)  # moto adds it to the result of DeleteItem
             body = json.dumps(result, default=_in_base64)
         headers["x-amzn-requestid"] = uuid4().hex
         headers["x-amz-crc32"] = str(crc32(body.encode()))
         return status, headers, body
 
     def batch_execute_statement(self) -> ActionResult:
-        # moto's own cannot put parameters into statements.
+        # moto's own method does not support parameters in statements.
         statements = self.body["Statements"]
         answers = execute_batch(self._tables, statements, self._write)
         reply: dict[str, Any] = {"Responses": answers}
@@ -237,15 +237,15 @@ def _models() -> list[Any]:
 
 
 def _answer(handler: _TablesHandler | _StreamsHandler, request: AWSPreparedRequest) -> AWSResponse:
-    # moto is not safe for threads: two transactions can win the same condition. This takes moto's
-    # own lock, under which a `mock_aws` that begins or ends empties moto's registry.
+    # moto is not thread-safe: two transactions could both meet the same condition. Use moto's own
+    # lock, because a `mock_aws` that begins or ends empties moto's registry under it.
     with backend_lock:
         status, headers, body = handler.answer(request)
-        # moto keeps every object that it ever made, and each copy of a table, for its server's
-        # dashboard. A long-running process would run out of memory.
+        # For its server's dashboard, moto keeps every object that it ever made, and each copy of a
+        # table. A long-running process would run out of memory.
         for model in _models():
             model.instances_tracked.clear()
     raw = MockRawResponse(body)
-    # AWS sends this header and moto does not. Observers report the size of a reply.
+    # AWS sends this header but moto does not. Observers need it to report the size of a reply.
     headers = {**headers, "content-length": str(raw.getbuffer().nbytes)}
     return AWSResponse(request.url, status, headers, raw)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Answers ``BatchExecuteStatement`` with moto's own writes of one item, as DynamoDB does."""
+"""Answers ``BatchExecuteStatement`` as DynamoDB does, with moto's own writes of single items."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST: Final = 25
 _REFUSED: Final = "ConditionalCheckFailed"
 _CODES: Final = {"ValidationException": "ValidationError"}
-"""Codes of statements that differ from those of requests."""
+"""Error codes that are different for statements and requests."""
 
 
 def execute_batch(
@@ -33,15 +33,15 @@ def execute_batch(
     statements: Sequence[dict[str, Any]],
     write: Callable[[str, dict[str, Any]], None],
 ) -> list[dict[str, Any]]:
-    """Carry out statements, each by itself, and return an entry for each.
+    """Carry out statements, each independently, and return the reply's entry for each.
 
     Args:
-        backend: has the tables.
-        statements: as in the request.
+        backend: the backend that has the tables.
+        statements: the statements of the request.
         write: carries out a request that writes one item; takes the operation and its parameters.
 
     Raises:
-        MockValidationException: the batch is refused as a whole.
+        MockValidationException: the whole batch is refused.
     """
     if not 1 <= len(statements) <= _MOST:
         raise MockValidationException(
@@ -69,7 +69,8 @@ def _read(statement: dict[str, Any]) -> Insert | Update | InvalidStatementError:
     except InvalidStatementError as error:
         return error
     except UnknownStatementError as error:
-        # Not an answer of DynamoDB's: the whole request fails, so that nobody takes it for one.
+        # DynamoDB would not refuse this. Fail the whole request, so that nobody mistakes the error
+        # for a reply of DynamoDB.
         raise MockValidationException(str(error)) from None
 
 
@@ -83,7 +84,7 @@ def _key_of(
         key = statement.item if isinstance(statement, Insert) else statement.key(names)
         return repr([statement.table, *(key[name] for name in names)])
     except (ResourceNotFoundException, InvalidStatementError, KeyError):
-        return None  # the statement is refused by itself
+        return None  # only this statement is refused
 
 
 def _carry_out(
@@ -115,7 +116,7 @@ def _carry_out(
 
 
 def _update(backend: DynamoDBBackend, request: dict[str, Any], entry: dict[str, Any]) -> None:
-    # Not by moto's handler, which checks what `Update.request` has made, and copies the item.
+    # Not with moto's handler, which would check the request again, and copy the item.
     backend.update_item(
         request["TableName"],
         request["Key"],

@@ -1,8 +1,8 @@
-"""Makes moto's tables faster: a query reads one partition, a transaction copies no item.
+"""Makes moto's tables faster: a query reads one partition, and a transaction copies no items.
 
-moto sorts all items of a table for each query. Before a transaction it copies the table once for
-each of the transaction's writes, with all items and all stream records, to undo them. It walks
-through the syntax tree of an update ten times, and copies the item twice.
+moto sorts all items of a table for each query. To be able to undo a transaction, it copies the
+table once for each write, with all items and stream records. It walks through the syntax tree of an
+update ten times, and copies the item twice.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 _PROJECTION: Final = 5
-"""The place of the projection among the arguments of a query, after the partition's key."""
+"""Index of the projection among the arguments of a query, after the partition's key."""
 
 _SURELY_SMALL: Final = 390_000
-"""Bytes of an item that DynamoDB takes, however its size is counted."""
+"""An item of this many bytes fits into DynamoDB, however its size is counted."""
 
 _ATTRIBUTE: Final = r"#?\w+"
 _ASSIGNMENT: Final = rf"{_ATTRIBUTE} ?= ?:\w+"
@@ -37,15 +37,15 @@ class CheapBackend(DynamoDBBackend):
     """One DynamoDB whose tables are `CheapTable`."""
 
     def create_table(self, *args: Any, **settings: Any) -> Table:
-        """Make a table as moto does."""
+        """Create a table as moto does, but as a `CheapTable`."""
         table = super().create_table(*args, **settings)
-        table.__class__ = CheapTable  # type: ignore[type-abstract]  # as moto's own is
+        table.__class__ = CheapTable  # type: ignore[type-abstract]  # like moto's own
         return table
 
     def update_item(
         self, table_name: str, key: dict[str, dict[str, Any]], *args: Any, **update: Any
     ) -> Item:
-        """Update an item as moto does, but leave the old item to the copies of its table."""
+        """Update an item as moto does, but keep the old item for copies of the table."""
         table = self.tables.get(table_name)
         if isinstance(table, CheapTable) and key.keys() >= set(table.table_key_attrs):
             keys = self.get_keys_value(table, key)
@@ -56,12 +56,12 @@ class CheapBackend(DynamoDBBackend):
 
 
 class CheapTable(Table):
-    """A table whose copies share its items: every change puts another item in the place of one."""
+    """A table whose copies share its items, because every change replaces the item."""
 
     _queried: DynamoType | None = None
 
     def query(self, hash_key: DynamoType | None, *args: Any, **query: Any) -> Any:
-        """Query as moto does, but sort and filter the items of the partition alone."""
+        """Query as moto does, but sort and filter only the items of the partition."""
         if self.has_range_key and not self.all_indexes():
             self._queried = hash_key
         names, args = _without_names(args)
@@ -72,7 +72,7 @@ class CheapTable(Table):
         return [items if names is None else [_project(item, names) for item in items], *rest]
 
     def all_items(self) -> list[Item]:
-        """Return the items of the partition that is being queried, or else of the table."""
+        """Return the items of the queried partition, or outside of a query those of the table."""
         if self._queried is None:
             return super().all_items()
         return list(self.items.get(self._queried, {}).values())
@@ -91,11 +91,11 @@ class CheapTable(Table):
     ) -> Item | None:
         """Carry out an update that sets whole attributes to values, or removes some.
 
-        None: moto has to do it, because the update does something else or is wrong, or there is no
-        such item.
+        It returns None if moto must do it, because the update does something else, is wrong, or the
+        item does not exist.
 
         Raises:
-            ConditionalCheckFailed: the condition does not hold.
+            ConditionalCheckFailed: the condition is not met.
         """
         names, values = expression_attribute_names or {}, expression_attribute_values or {}
         old = self.get_item(hash_key, range_key)
@@ -119,7 +119,7 @@ class CheapTable(Table):
         return new
 
     def replace_by_copy(self, hash_key: DynamoType, range_key: DynamoType | None) -> None:
-        """Put a copy in the place of an item that moto is about to change."""
+        """Replace an item that moto is about to change by a copy."""
         if item := self.get_item(hash_key, range_key):
             self._put(hash_key, range_key, copy.deepcopy(item))
 
@@ -137,7 +137,7 @@ class CheapTable(Table):
                 setattr(twin, name, copy.deepcopy(value, memo))
         twin.items = defaultdict(dict)
         for key, partition in self.items.items():
-            # moto leaves an empty partition for each key that it did not find.
+            # moto creates an empty partition for each key that it does not find. Leave these out.
             if partition:
                 twin.items[key] = dict(partition) if self.has_range_key else partition
         if self.stream_shard is not None:
@@ -148,9 +148,9 @@ class CheapTable(Table):
 
 
 def _without_names(args: tuple[Any, ...]) -> tuple[list[str] | None, tuple[Any, ...]]:
-    """Take the projection out of the arguments of a query, if it names whole attributes.
+    """Remove the projection from the arguments of a query, if it names only whole attributes.
 
-    moto converts each item to Python's values and back, once for each name.
+    For each name, moto would convert each item to Python values and back.
     """
     expressions: list[list[str]] | None = args[_PROJECTION]
     if not expressions or any(len(parts) > 1 or "[" in parts[0] for parts in expressions):
@@ -165,9 +165,9 @@ def _project(item: Item, names: list[str]) -> Item:
 def _item_of(
     like: Item, attributes: dict[str, DynamoType], without: frozenset[str] = frozenset()
 ) -> Item:
-    """Return an item with a key that another one has."""
+    """Return an item with the key of another one."""
     item = Item(like.hash_key, like.range_key, {})
-    # Not one by one: a dictionary of moto's adds up the sizes of all values each time.
+    # Set all at once: for each assignment, moto's dictionary would add up the sizes of all values.
     dict.update(
         item.attrs, {name: value for name, value in attributes.items() if name not in without}
     )
@@ -177,9 +177,9 @@ def _item_of(
 def _change_of(
     expression: str, names: dict[str, str], values: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, DynamoType], frozenset[str]] | None:
-    """Return what an update sets, and the names of what it removes.
+    """Return the attributes that an update sets, and the names of those that it removes.
 
-    None: it does something else, or moto has to say what is wrong.
+    None: the update does something else, or moto must report an error.
     """
     parts = _SETS_AND_REMOVES.fullmatch(expression)
     if parts is None:

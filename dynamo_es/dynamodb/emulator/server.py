@@ -1,4 +1,4 @@
-"""Serves the emulator at a port of this machine, so that several processes can use it."""
+"""Serves the emulator on a port of this machine, so that several processes can use it."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.content)
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name there
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name in the base class
         del format, arguments
 
 
 @contextmanager
 def serving(port: int = 0) -> Iterator[str]:
-    """Answer DynamoDB's requests from empty tables until the context is left.
+    """Serve an empty DynamoDB until the end of the context.
 
     Args:
-        port: of the loopback address; 0: any free one.
+        port: port on the loopback address; 0: any free port.
 
     Yields:
         Host and port, such as ``127.0.0.1:8000``.

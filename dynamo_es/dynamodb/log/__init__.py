@@ -1,10 +1,10 @@
 """The log: pages of pointers to commits, in the total order of all streams.
 
 - `pages`, `markers` and `pointers`: the log table's items, and how a page is packed.
-- `requests`: what is sent, as pure functions.
+- `requests`: builds requests, as pure functions.
 - `sequencer`: gives commits their positions; `inline_sequencer` does so right after an append.
 - `log` and `reader`: the log as consumers see it.
 - `listing`: lists tenants, categories and streams from the markers.
 - `set_aside`: commits that no sequencer of this release can read.
-- `unsequenced`: looks for commits that have no position yet.
+- `unsequenced`: searches for commits that have no position yet.
 """

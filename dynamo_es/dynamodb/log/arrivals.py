@@ -1,8 +1,9 @@
-"""`Arrivals` tells in a replica region which missing commits are deleted, and which are to arrive.
+"""`Arrivals`: in a replica region, decides whether a missing commit was deleted or has not arrived.
 
-A deletion leaves a fence in the place of each commit, for a week. So where nothing is, or only what
-an earlier generation left, the commit is still to arrive. Months later the fences have expired, and
-nothing in the place of a commit means that it was deleted. The age of the commit's page decides.
+A deletion replaces each commit by a fence, which stays for a week. So if there is no item at the
+commit's key, or only one of an earlier generation, the commit has not arrived yet. Months later the
+fences have expired, and a missing item means that the commit was deleted. The age of the commit's
+page decides between both cases.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 YOUNG_SECONDS: Final = FENCE_SECONDS - 2 * 24 * 3600
-"""Age of a page up to which nothing in the place of a commit proves that it is to arrive.
+"""Up to this age of a page, a missing item proves that the commit has not arrived yet.
 
-Two days less than the fences live: a sequencer may put a page a day after the commit was deleted,
-and the clocks of the writer, the sequencer and the reader differ.
+It is two days less than fences stay, because a sequencer may put a page a day after the commit was
+deleted, and the clocks of the writer, the sequencer and the reader differ.
 """
 
 
 class Arrivals:
-    """Tells which missing commits are still to arrive in this region.
+    """Decides which missing commits have not arrived in this region yet.
 
     Args:
         clock: returns seconds since the epoch.
@@ -38,18 +39,18 @@ class Arrivals:
         self._clock = clock
 
     def is_to_come(self, pointer: Pointer, item: Item | None, put_at: int | None) -> bool:
-        """Whether a commit is still to arrive, by what is in its place.
+        """Return whether a commit has not arrived yet.
 
         Args:
-            pointer: to the commit.
-            item: what is there, read consistently; None: nothing.
-            put_at: when its page was put, in microseconds since the epoch; None: unknown, as in no
-                page that this library wrote.
+            pointer: the pointer to the commit.
+            item: the item at the commit's key, read consistently; None: there is none.
+            put_at: when its page was put, in microseconds since the epoch; None: unknown. Every
+                page that this library writes has the time.
         """
         if item is None:
             return put_at is not None and self._clock() - put_at / 1_000_000 < YOUNG_SECONDS
         try:
-            # A fence has the generation that it closes.
+            # For a fence, this is the generation that it closes.
             return generation_of(item) < pointer.generation
         except StoredItemError:
-            return False  # somebody has overwritten the commit
+            return False  # another program has overwritten the commit

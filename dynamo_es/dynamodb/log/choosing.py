@@ -1,4 +1,4 @@
-"""Decides from pointers and keys which commits may hold selected events, before any is fetched."""
+"""Decides from pointers and keys which commits may hold selected events, before it fetches any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def chooser(selection: Selection) -> Callable[[Pointer], bool]:
-    """Return a function that says of a pointer whether its commit may hold selected events."""
+    """Return a function that returns whether a pointer's commit may hold selected events."""
     names = selection.event_names
     chooses_stream = stream_chooser(selection)
 
@@ -30,13 +30,13 @@ def chooser(selection: Selection) -> Callable[[Pointer], bool]:
 
 
 def stream_chooser(selection: Selection) -> Callable[[str], bool]:
-    """Return a function that says of a partition key whether its stream is selected."""
+    """Return a function that returns whether a partition key's stream is selected."""
     tenant = None if selection.tenant_id is None else tenant_prefix(selection.tenant_id)
     if selection.stream_id is not None:
         only = stream_key(tenant or tenant_prefix(DEFAULT_TENANT), selection.stream_id)
         return lambda key: key == only
     category = selection.category
-    # A key is tenant, category and UUID. Without the UUID it ends with the category.
+    # A key is tenant, category and UUID. So without the UUID it ends with the category.
     whole = None if tenant is None or category is None else category_prefix(tenant, category)
     suffix = None if category is None else category_prefix("#", category)
 

@@ -1,7 +1,7 @@
-"""`look_at_end` returns the end of the log, and the last versions of hinted streams there.
+"""`look_at_end`: returns the end of the log, and the last versions of hinted streams there.
 
-The first look reads the markers of the hinted streams. After a lost race, the pages that others
-have put since say what changed, so no marker is read again.
+The first call reads the markers of the hinted streams. After a lost race, the pages that other
+processes have put since then show what changed, so no marker is read again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 _MOST_NEW_PAGES: Final = 8
-"""New pages that a process reads. After more, it begins anew with the newest one."""
+"""The most new pages that a process reads. If there are more, it starts over with the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class EndOfLog:
     """The end of the log as a process sees it.
 
     Attributes:
-        position: the position after the last one. The markers of all pages below are applied.
-        stored: the marker of each hinted stream that exists.
-        seen: all markers that the process knows as they are below the position.
+        position: the position after the last one. The markers of all earlier pages are applied.
+        stored: the version of each hinted stream's marker, if it exists.
+        seen: all markers that the process knows, as of this position.
     """
 
     position: Position
@@ -51,7 +51,7 @@ class EndOfLog:
     seen: dict[Marker, int]
 
     def keep(self, memory: SequencerMemory, page: Page | None = None) -> None:
-        """Remember the markers, once those of the page that was put after this are applied."""
+        """Remember the markers, after those of the page that was put here are applied."""
         for marker, version in self.stored.items():
             if version is not None:
                 self.seen[marker] = version
@@ -65,20 +65,20 @@ class EndOfLog:
 def look_at_end(
     log: LogKeys, hints: Sequence[Pointer], memory: SequencerMemory, last: EndOfLog | None
 ) -> Steps[EndOfLog]:
-    """Return the end of the log, once the markers of all pages are applied.
+    """Return the end of the log, after the markers of all pages are applied.
 
     Args:
         log: the log.
         hints: pointers to commits, at most 100.
-        memory: of this process.
+        memory: the memory of this process.
         last: the result before a lost race; None: no race was lost.
 
     Raises:
         StoredItemError: the newest page is unreadable.
         ServiceError: AWS refused or did not answer.
 
-    Cost: a request for the markers that this process does not know. If it did not put the last
-    page, one more for new pages, and if there are any, one for the markers of the newest.
+    Cost: 1 request for the markers that this process does not know. If it did not put the last
+    page, 1 more for new pages, and if there are any, 1 more for the markers of the newest.
     """
     markers = dict.fromkeys(hint.marker for hint in hints)
     if last is not None:
@@ -92,7 +92,7 @@ def look_at_end(
         missing = [marker for marker in markers if marker not in seen]
         end = None
         if known is not None and memory.alone:
-            # If the log goes on there, the put of the next page is refused.
+            # If the log has grown since, the put of the next page is refused.
             stored |= yield from read_markers(log.table, missing)
             return EndOfLog(known, stored, seen)
         if known is not None:
@@ -104,10 +104,10 @@ def look_at_end(
 
 
 def _look_from(log: LogKeys, last: EndOfLog, missing: Sequence[Marker]) -> Steps[EndOfLog | None]:
-    """Read the pages after an earlier end, and markers that are not known; None: too many pages.
+    """Read the pages after an earlier end, and unknown markers; None: there are too many pages.
 
-    The reads may be carried out in any order. Pages below the earlier end do not change any marker
-    any more; of those after it, all are read, or the put of the next page fails.
+    The reads may be carried out in any order. Pages before the earlier end can no longer change a
+    marker. Of the pages after it, either all are read, or the put of the next page fails.
     """
     known = last.position
     asked = requests.pages_from(log, known, limit=_MOST_NEW_PAGES, consistent=True)
@@ -120,7 +120,7 @@ def _look_from(log: LogKeys, last: EndOfLog, missing: Sequence[Marker]) -> Steps
     try:
         pages = [read_page(item) for item in response["Items"]]
     except StoredItemError:
-        return None  # the newest page may be sound
+        return None  # the newest page may still be readable
     if "LastEvaluatedKey" in response or not _follow(known, pages):
         return None
     if pages:
@@ -136,7 +136,7 @@ def _look_at_newest(
     log: LogKeys, markers: Sequence[Marker], known: Position | None
 ) -> Steps[EndOfLog]:
     response = yield requests.newest_page(log)
-    # Markers are read after the newest page: an earlier look could miss what pages before changed.
+    # Read markers after the newest page. An earlier read could miss changes of pages before it.
     for item in response["Items"]:
         page = read_page(item)
         if page.following == known:
@@ -155,7 +155,7 @@ def _look_at_newest(
 def _read_with_markers(
     table: str, asked: Request, markers: Sequence[Marker]
 ) -> Steps[tuple[Response, Stored]]:
-    """Send a request and read markers, at once."""
+    """Send a request and read markers at the same time."""
     keys: list[Item] = [marker.key for marker in markers]
     response, read = good((yield from together([asked, requests.get_markers(table, keys)])))
     items = list(read["Responses"].get(table, ()))
@@ -165,7 +165,7 @@ def _read_with_markers(
 
 
 def _follow(known: Position, pages: Iterable[Page]) -> bool:
-    """Whether pages follow each other from a position on."""
+    """Return whether pages follow each other from a position on, without a gap."""
     for page in pages:
         if page.first != known:
             return False
@@ -174,14 +174,14 @@ def _follow(known: Position, pages: Iterable[Page]) -> bool:
 
 
 def _check_markers(log: LogKeys, page: Page) -> None:
-    """Check that every commit of a page can have a marker, so that a sequencer can go on.
+    """Check that every commit of a page can have a marker, so that a sequencer can continue.
 
     Raises:
-        StoredItemError: one cannot.
+        StoredItemError: a commit cannot have a marker.
     """
     if not all(pointer.can_have_marker for pointer in page.pointers):
         raise StoredItemError(
             log.pages,
             place_of(page.first),
-            "it points to a commit that no stream can have. Run `dynamo-es log repair`.",
+            "it points to a commit that cannot exist in any stream. Run `dynamo-es log repair`.",
         )

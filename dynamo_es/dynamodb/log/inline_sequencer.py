@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _MOST_WAITING: Final = 10_000
-"""Commits without a position that are kept for the next append."""
+"""The most commits without a position that are kept for the next append."""
 _MOST_KNOWN: Final = 1_000
-"""Commits whose positions are remembered."""
+"""The most commits whose positions are remembered."""
 _MOST_LOGS: Final = 500
-"""Logs that a process sequences inline and remembers facts about."""
+"""The most logs for which a process keeps an inline sequencer."""
 _PAGES_A_QUERY: Final = 50
 _MOST_QUERIES: Final = 20
-"""Queries that look for a commit's position in the newest pages."""
+"""The most queries that search the newest pages for a commit's position."""
 
 
 class CommitKey(NamedTuple):
@@ -49,7 +49,7 @@ class CommitKey(NamedTuple):
 
     Attributes:
         stream_key: partition key of the stream.
-        generation: the stream's generation that the commit belongs to.
+        generation: generation of the stream to which the commit belongs.
         first_version: version of the first event, 1-based.
     """
 
@@ -66,11 +66,11 @@ class CommitKey(NamedTuple):
 class InlineSequencer:
     """Gives a process's own appends their positions. Safe to share between threads.
 
-    Threads and tasks take turns. One that waited for its turn often finds that another has
-    sequenced its commit as well.
+    Threads and tasks take turns. After waiting for its turn, a thread often finds that another one
+    has already sequenced its commit.
 
-    The append has succeeded before this begins. So a failure here is logged and not raised, and
-    commits without a position get one with the next append of the process, or from any other
+    The append has succeeded before sequencing begins. So a failure here is logged and not raised.
+    Commits without a position get one with the next append of the process, or from any other
     sequencer.
 
     Args:
@@ -89,7 +89,7 @@ class InlineSequencer:
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Forget all commits: the parent process sequences those that wait."""
+        """Forget all commits in a forked child, because the parent sequences those that wait."""
         self._memory = SequencerMemory(clock=self._clock)
         self._turn = Turn()
         self._guard = Lock()
@@ -98,7 +98,7 @@ class InlineSequencer:
 
     @property
     def idle(self) -> bool:
-        """Whether no commit waits for its position."""
+        """Whether no commit is waiting for its position."""
         return not self._waiting and not self._turn.taken
 
     def sequence(self, tenant_id: TenantId, appends: Sequence[Append]) -> list[CommitKey | None]:
@@ -106,7 +106,7 @@ class InlineSequencer:
 
         Returns:
             For each append the key of its first commit, for `position_of`. None if sequencing
-            failed, which is logged, or if the commit no longer exists.
+            failed (which is logged), or if the commit no longer exists.
         """
         stream_id = appends[0].stream.id
         try:
@@ -126,7 +126,7 @@ class InlineSequencer:
         except Exception as error:  # noqa: BLE001 - the append succeeded, so it must not raise
             _log.warning(
                 "Stream %s: the events are stored, but have no position yet. The next append of "
-                "this process tries again; so does `dynamo-es log repair`. %s",
+                "this process tries again. You can also run `dynamo-es log repair`. %s",
                 describe_stream(stream_id),
                 trace_error(error),
             )
@@ -138,7 +138,7 @@ class InlineSequencer:
     ) -> Position | None:
         """Return the position of a commit that was sequenced recently; None if it is not found.
 
-        Cost: no request if this process gave the commit its position; else 1 to 20.
+        Cost: no request if this process gave the commit its position; otherwise 1 to 20.
         """
         with self._guard:
             known = self._known.get(key)
@@ -164,7 +164,7 @@ class InlineSequencer:
     def _hints_of(self, append: Append) -> Steps[list[Pointer]]:
         if append.commits:
             return [pointer_to(commit.item) for commit in append.commits]
-        # The events were stored before, maybe by a process that died before it sequenced them.
+        # The events were stored earlier, maybe by a process that died before it sequenced them.
         stream = append.stream
         response = yield requests.commit_at(stream.table, stream.key, append.last)
         items: list[Item] = [
@@ -173,7 +173,7 @@ class InlineSequencer:
         return [hint for hint in map(find_pointer, items) if hint is not None]
 
     def _remember(self, batch: Iterable[CommitKey], pages: list[Page]) -> None:
-        """Remember the positions in the pages; the commits of the batch wait no longer."""
+        """Remember the positions in the pages; the commits of the batch no longer wait."""
         with self._guard:
             for key in batch:
                 self._waiting.pop(key, None)
@@ -187,8 +187,8 @@ class InlineSequencer:
         if len(self._waiting) <= _MOST_WAITING:
             return
         _log.error(
-            "Sequencing keeps failing: %d commits of this process have no position. Run "
-            "`dynamo-es log repair`, because this process gives up on the oldest.",
+            "Sequencing keeps failing: %d commits of this process have no position. This process "
+            "gives up on the oldest, so run `dynamo-es log repair`.",
             len(self._waiting),
         )
         while len(self._waiting) > _MOST_WAITING:
@@ -203,7 +203,7 @@ def _positions(page: Page) -> Iterable[tuple[CommitKey, Position]]:
 
 
 def _find(log: LogKeys, key: CommitKey) -> Steps[Position | None]:
-    """Look for a commit in the newest pages: another sequencer has just put it there."""
+    """Search the newest pages for a commit that another sequencer has just put there."""
     after: Item | None = None
     for _ in range(_MOST_QUERIES):
         response = yield requests.newest_pages(log, _PAGES_A_QUERY, after)
@@ -240,13 +240,13 @@ class InlineSequencers:
         found = self._all.get(tables.prefix)
         if found is None:
             self._drop_oldest()
-            # Of two threads that come here at once, both get the one that is stored first.
+            # If two threads get here at once, both return the one that is stored first.
             new = InlineSequencer(tables, self._gateway, self._clock)
             found = self._all.setdefault(tables.prefix, new)
         return found
 
     def _drop_oldest(self) -> None:
-        """Drop the oldest sequencers that have no commit to sequence. Two of a log do no harm."""
+        """Drop the oldest idle sequencers. Two sequencers of one log do no harm."""
         while len(self._all) >= _MOST_LOGS:
             idle = [prefix for prefix, one in self._all.copy().items() if one.idle]
             if not idle:
@@ -254,6 +254,6 @@ class InlineSequencers:
             self._all.pop(idle[0], None)
 
     def forget(self) -> None:
-        """Forget what this process remembers of the logs, because the tables are empty now."""
+        """Drop what this process remembers of the logs, because the tables are empty now."""
         for one in tuple(self._all.values()):
             one.after_fork()

@@ -1,8 +1,8 @@
-"""Keys of the items in the log table: those of a log, and those of all logs together.
+"""Keys of the items in the log table.
 
 With ``log_scope="table"`` one log holds the events of all tenants. With ``"tenant"`` each tenant
-has a log of its own, and all its keys begin with the tenant: ``acme#log``. Markers begin with
-the tenant in both.
+has its own log, and all its keys begin with the tenant: ``acme#log``. In both cases, the keys of
+markers begin with the tenant.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 MARKERS: Final = "streams"
-"""The word in the keys of markers, after the tenant."""
+"""The word after the tenant in the keys of markers."""
 
 
 class LogKeys(NamedTuple):
-    """A log: its table, and the beginning of its partition keys.
+    """A log: its table, and the prefix of its partition keys.
 
     Attributes:
         table: name of the log table.
-        prefix: beginning of the keys: empty for the log of all tenants; for the log of one, the
-            text that `tenant_prefix` returns.
+        prefix: prefix of the keys: empty for the log of all tenants; for the log of one tenant, the
+            result of `tenant_prefix`.
     """
 
     table: str
@@ -37,7 +37,7 @@ class LogKeys(NamedTuple):
 
     @property
     def minutes(self) -> str:
-        """Partition key of the minutes: where the log was then."""
+        """Partition key of the minutes, which say how far the log was."""
         return f"{self.prefix}minutes"
 
     @property
@@ -47,25 +47,26 @@ class LogKeys(NamedTuple):
 
 
 def is_pages_key(log_key: str) -> bool:
-    """Whether a partition holds the pages of a log."""
+    """Return whether a partition holds the pages of a log."""
     *tenant, word = log_key.split(SEPARATOR)
     return word == LogKeys("").pages and len(tenant) <= 1
 
 
 def owner_of_pages(log_key: str) -> TenantId | None:
-    """Return the tenant whose log a partition holds the pages of; None: the log of all tenants."""
+    """Return the tenant whose log has its pages in a partition; None: the log of all tenants."""
     tenant, separator, _ = log_key.partition(SEPARATOR)
     return unescape(tenant) if separator else None
 
 
 class ConsumerKey(NamedTuple):
-    """Key of an item of a consumer, in three parts: ``{tenant}#{kind}#{name}``.
+    """Key of a consumer's item, in three parts: ``{tenant}#{kind}#{name}``.
 
     Attributes:
         kind: ``checkpoint``, ``outbox`` or another word for the kind of item.
-        name: name of the consumer; no name has a ``#`` in it.
-        tenant_id: tenant whose events it handles. None: all tenants, and a key of two parts.
-        version: version of a projection; no part of the key. None: it has no versions.
+        name: name of the consumer, without ``#``.
+        tenant_id: tenant whose events it handles; None: all tenants, and a key of two parts.
+        version: version of a projection, which is not in the partition key; None: it has no
+            versions.
     """
 
     kind: str
@@ -83,7 +84,7 @@ class ConsumerKey(NamedTuple):
         """Return the parts of a partition key.
 
         Raises:
-            ValueError: it has another number of parts.
+            ValueError: the key has another number of parts.
         """
         *tenant, kind, name = log_key.split(SEPARATOR)
         if len(tenant) > 1:
@@ -92,7 +93,7 @@ class ConsumerKey(NamedTuple):
 
 
 def prefix_of(tenant_id: TenantId | None) -> str:
-    """Return what the keys of a tenant begin with; None: the keys of no tenant, with nothing."""
+    """Return the prefix of a tenant's keys. Keys without a tenant (None) have an empty prefix."""
     return "" if tenant_id is None else tenant_prefix(tenant_id)
 
 
@@ -103,17 +104,17 @@ def markers_key(category_key: str, digit: str) -> str:
         category_key: key of a stream without the UUID, ``{tenant}#{category}``.
         digit: last hex digit of the UUIDs.
     """
-    # A text without a separator is no stream's; it still has a key of its own.
+    # A text without a separator is not a stream's key, but still needs its own partition key.
     tenant, separator, category = category_key.partition(SEPARATOR)
     return f"{tenant}{SEPARATOR}{MARKERS}{separator}{category}{SEPARATOR}{digit}"
 
 
 def is_markers_key(log_key: str) -> bool:
-    """Whether a partition holds markers: only their keys have that word after the tenant."""
+    """Return whether a partition holds markers. Only their keys have the word after the tenant."""
     return log_key.split(SEPARATOR, 2)[1:2] == [MARKERS]
 
 
 def stream_part(markers_key: str) -> str:
-    """Return the beginning of the keys of the streams whose markers are in a partition."""
+    """Return the prefix of the keys of the streams whose markers are in a partition."""
     tenant, _, rest = markers_key.partition(SEPARATOR)
     return f"{tenant}{rest.removeprefix(MARKERS)[:-1]}"

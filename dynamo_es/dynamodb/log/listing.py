@@ -43,22 +43,22 @@ T = TypeVar("T")
 _log = logging.getLogger("dynamo_es")
 
 _DIGITS: Final = "0123456789abcdef"
-"""A category's markers are in a partition for each last hex digit of a UUID."""
-# After every place of a marker with the same UUID, and before those of the next UUID.
+"""A category's markers are in 16 partitions, one for each last hex digit of a UUID."""
+# Sorts after all generations of a UUID, and before those of the next UUID.
 _AFTER_GENERATIONS: Final = "$"
 _LEFT_OUT: Final = 80
-"""Categories that a filter leaves out: an expression has at most 4 KB."""
+"""The most categories that a filter excludes, because an expression has at most 4 KB."""
 _FIRST_ITEMS: Final = (300, 600, 1_200)
 _AFTER_ALL: Final = "\U0010ffff" * 256
 
 
 @dataclass(frozen=True, slots=True)
 class ListedStream:
-    """A stream that the log knows.
+    """A stream in the log.
 
     Attributes:
-        stream_id: its id, with its name if it has one; a deleted stream has none.
-        version: of its last event that has a position.
+        stream_id: its id, with its name if it has one; without the name if it was deleted.
+        version: version of its last event that has a position.
         generation: number of its newest generation in the log.
         exists: whether it exists; False: it was deleted.
     """
@@ -82,15 +82,15 @@ class PartOfList(Generic[T]):
     next: str | None
 
 
-# Categories, each with its tenant.
+# --- categories, each with its tenant
 
 
 def all_categories(gateway: Gateway, table: str) -> Iterator[tuple[TenantId, str | None]]:
-    """Yield tenant and category of each partition of markers in the log's table.
+    """Yield tenant and category of each partition of markers in the log table.
 
     A category comes more than once. Damaged keys are logged and left out.
 
-    Cost: 1 request for each MB of the table, as the iterator gets there.
+    Cost: 1 request for each MB of the table, sent as the iterator gets there.
     """
     after: Item | None = None
     while True:
@@ -99,7 +99,7 @@ def all_categories(gateway: Gateway, table: str) -> Iterator[tuple[TenantId, str
             named = category_of(log_key)
             if named is None:
                 _log.error(
-                    "Markers in table %s with the key %s are left out: they cannot be read.",
+                    "Left out the markers with the key %s in table %s: the key cannot be read.",
                     table,
                     log_key,
                 )
@@ -113,10 +113,10 @@ def all_categories(gateway: Gateway, table: str) -> Iterator[tuple[TenantId, str
 def some_categories(
     gateway: Gateway, table: str, after: str | None, most_requests: int
 ) -> PartOfList[tuple[TenantId, str | None]]:
-    """Return tenants with their categories from a part of the log's table, each once.
+    """Return tenants with their categories from a part of the log table, without repetitions.
 
-    Damaged keys are left out: `dynamo-es log verify` reports them. Arguments and cost: see
-    `Inspector.categories`.
+    Damaged keys are left out; `dynamo-es log verify` reports them. `Inspector.categories` documents
+    the arguments and the cost.
     """
     found: dict[tuple[TenantId, str | None], None] = {}
     known: dict[str, None] = {}
@@ -137,15 +137,15 @@ def some_categories(
 def scan_for_categories(
     table: str, after: Item | None, known: Sequence[str], count: int
 ) -> Request:
-    """Scan the log's table for partitions of markers, other than those of known categories.
+    """Scan the log table for partitions of markers, except those of known categories.
 
     Args:
-        table: name of the log's table.
-        after: key to go on after; None: from the beginning.
-        known: beginnings of partition keys that the reply leaves out. It leaves out the first
-            ones only, because an expression has a limit.
-        count: requests before this one. The first ones read few items, which name most
-            categories.
+        table: name of the log table.
+        after: key after which to continue (exclusive); None: from the beginning.
+        known: prefixes of partition keys to exclude. Only the first ones are excluded, because an
+            expression has a limit.
+        count: number of requests before this one. The first ones read few items, because these
+            already name most categories.
     """
     request = scan_marker_keys(table, after)
     if count < len(_FIRST_ITEMS):
@@ -170,20 +170,20 @@ def _partitions_in(response: Response) -> Iterable[str]:
 
 
 def _key_after_partition(log_key: str) -> Item:
-    """Return a key after the last item of a partition: a scan that goes on there jumps over it."""
+    """Return a key after the last item of a partition, so that a scan can skip the partition."""
     return {"log_key": {"S": log_key}, "place": {"S": _AFTER_ALL}}
 
 
-# Streams of a category.
+# --- streams of a category
 
 
 def all_streams(
     gateway: Gateway, tables: Tables, category: str | None, tenant_id: TenantId
 ) -> Iterator[StreamInLog]:
-    """Yield the streams of a category that exist. Damaged markers are logged and left out.
+    """Yield the existing streams of a category. Damaged markers are logged and left out.
 
     Cost: 16 requests, for the 16 partitions of a category's markers; 1 more for each MB (about
-    10,000 streams) in them; 1 for every hundred streams.
+    10,000 streams) in them; 1 for every 100 streams.
     """
     category_key = category_prefix(tenant_prefix(tenant_id), category)
     for digit in _DIGITS:
@@ -194,7 +194,7 @@ def all_streams(
             yield from gateway.run("streams", tenant_id, None, steps)
 
 
-def some_streams(  # noqa: PLR0913 - chosen each by its name
+def some_streams(  # noqa: PLR0913 - options, each by its name
     gateway: Gateway,
     tables: Tables,
     category: str | None,
@@ -204,10 +204,10 @@ def some_streams(  # noqa: PLR0913 - chosen each by its name
     id_prefix: str,
     limit: int,
 ) -> PartOfList[ListedStream]:
-    """Return streams of a category, also deleted ones, in the order of their last hex digit.
+    """Return streams of a category, including deleted ones, ordered by their last hex digit.
 
-    Damaged markers are left out: `dynamo-es log verify` reports them. Arguments, errors and cost:
-    see `Inspector.streams`.
+    Damaged markers are left out; `dynamo-es log verify` reports them. `Inspector.streams` documents
+    the arguments, the errors and the cost.
     """
     category_key = category_prefix(tenant_prefix(tenant_id), category)
     steps = _markers_after(tables.log, category_key, after, id_prefix, min(limit, MAX_KEYS))
@@ -217,7 +217,7 @@ def some_streams(  # noqa: PLR0913 - chosen each by its name
 
 
 def generations_of(table: str, category_key: str, uuid: str) -> Steps[list[MarkedGeneration]]:
-    """Return the newest generations of a stream that the log knows, newest first."""
+    """Return the newest generations of a stream in the log, newest first."""
     marker = Marker.at(category_key, uuid, 0)
     span = (f"{uuid}#", f"{uuid}{_AFTER_GENERATIONS}")
     request = markers_of(table, marker.log_key, span=span, limit=MAX_KEYS)
@@ -234,7 +234,7 @@ def beginnings(table: str, keys: Sequence[str]) -> Steps[dict[str, Item]]:
 
 
 def with_name(stream_id: StreamId, name: str | None) -> StreamId:
-    """Return a stream's id with its stored name, unless that name is another stream's."""
+    """Return a stream's id with its stored name, unless the name belongs to another id."""
     if name is None:
         return stream_id
     try:
@@ -255,7 +255,7 @@ def _all_markers(
                 yield marked
                 continue
             _log.error(
-                "A marker is left out: table %s, key %s / %s cannot be read.",
+                "Left out a marker that cannot be read: table %s, key %s / %s.",
                 table,
                 log_key,
                 item["place"]["S"],
@@ -268,7 +268,7 @@ def _all_markers(
 def _markers_after(
     table: str, category_key: str, after: str | None, id_prefix: str, limit: int
 ) -> Steps[tuple[list[MarkedGeneration], str | None]]:
-    """Return the newest generations of some streams in the log, and where to go on."""
+    """Return the newest generations of some streams in the log, and where to continue."""
     first = 0 if after is None else _DIGITS.index(_uuid_before(after)[-1])
     found: list[MarkedGeneration] = []
     for digit in _DIGITS[first:]:
@@ -297,14 +297,14 @@ def _markers_after(
 
 def _uuid_before(after: str) -> str:
     if not is_uuid(after):
-        raise InvalidStreamIdError("A list of streams goes on after a UUID in lower case.")
+        raise InvalidStreamIdError(f"after must be a lower-case UUID, not {after[:40]!r}.")
     return after
 
 
 def _existing(
     table: str, category_key: str, marked: list[MarkedGeneration]
 ) -> Steps[list[StreamInLog]]:
-    """Return the streams whose first commit is of the generation that the log knows, in order."""
+    """Return, in order, the streams whose first commit is of the newest generation in the log."""
     keys = {one: f"{category_key}#{one.uuid}" for one in marked}
     found = yield from beginnings(table, list(keys.values()))
     existing = []
@@ -318,7 +318,7 @@ def _existing(
             stream_id = StreamId(uuid, name, category=category)
         except (KeyError, ValueError):
             _log.error(
-                "Stream %s is left out: its name in table %s cannot be read.",
+                "Left out stream %s: its name in table %s cannot be read.",
                 describe_key(key),
                 table,
             )
@@ -330,7 +330,7 @@ def _existing(
 def _listed(
     table: str, category_key: str, category: str | None, marked: list[MarkedGeneration]
 ) -> Steps[list[ListedStream]]:
-    """Return the streams of some markers, with their names, and whether they exist."""
+    """Return the streams of some markers, with their names and whether they exist."""
     keys = {one: f"{category_key}#{one.uuid}" for one in marked}
     found = yield from beginnings(table, list(keys.values()))
     listed = []
@@ -345,5 +345,5 @@ def _listed(
 
 
 def _exists(item: Item, marked: MarkedGeneration) -> bool:
-    """Whether a stream's first item is of the newest generation that the log knows."""
+    """Return whether a stream's first item is of its newest generation in the log."""
     return bool(item.get("generation") == number(marked.generation))

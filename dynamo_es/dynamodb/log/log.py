@@ -43,14 +43,15 @@ _log = logging.getLogger("dynamo_es")
 
 
 class DynamoLog(LogStrategy):
-    """A log on DynamoDB: of all tenants, or of one. Safe to share between threads.
+    """A log on DynamoDB, of all tenants or of one. Safe to share between threads.
 
     Args:
         tables: the log, and the table of the commits.
         gateway: sends the requests.
-        hooks: of the storages, which know what this process appended. None: it appends nothing.
+        hooks: hooks of the storages, which know what this process appended; None: it appends
+            nothing.
         clock: returns seconds since the epoch.
-        most_bytes: bytes that the events of a commit may take uncompressed.
+        most_bytes: the most bytes of the events of a commit, uncompressed.
         replica: whether items may arrive later than others, in any order; see
             `DynamoConfig.replication`.
     """
@@ -75,7 +76,7 @@ class DynamoLog(LogStrategy):
 
     @property
     def last_position(self) -> Position | None:
-        """The last position assigned; see `LogStrategy.last_position`."""
+        """Return the last assigned position; see `LogStrategy.last_position`."""
         steps = last_position(self._tables.keys)
         return self._gateway.run("position", self._tables.tenant_id, None, steps)
 
@@ -99,10 +100,10 @@ class DynamoLog(LogStrategy):
         return reader
 
     def position_at(self, moment: datetime) -> Position:
-        """Return the last position that was assigned before a moment; see the contract.
+        """Return the last position that was assigned before a time; see `LogStrategy.position_at`.
 
         Cost: 3 requests at once, and 1 for each halving of the pages between two minutes: 2 to 10
-        in most logs, 40 at most.
+        in most logs, at most 40.
         """
         steps = position_at(self._tables.keys, microseconds_of("moment", moment))
         try:
@@ -113,18 +114,18 @@ class DynamoLog(LogStrategy):
             raise ReplicaLagError("Query", "A page of the log", str(error)) from error
 
     def unsequenced(self) -> bool:
-        """Whether stored events have no position yet; see `LogStrategy.unsequenced`.
+        """Return whether stored events have no position yet; see `LogStrategy.unsequenced`.
 
-        Cost: 2 requests; up to 4 where this process has appended.
+        Cost: 2 requests; up to 4 if this process has appended.
         """
         own = None if self._hooks is None else self._hooks.last_commit
         if own is not None and not own.stream_key.startswith(self._tables.prefix):
-            own = None  # of another log
+            own = None  # the commit belongs to another log
         steps = look(self._tables, own, self._clock())
         try:
             seen = self._gateway.run("look_further", self._tables.tenant_id, None, steps)
         except EventStoreError:
-            _log.debug("Looking for events after the end of the log failed", exc_info=True)
+            _log.debug("Could not look for events after the end of the log", exc_info=True)
             return False
         if seen.missed and not self._warned:
             self._warned = True
@@ -132,8 +133,8 @@ class DynamoLog(LogStrategy):
                 "The table %s has events without a position in the log %s, so no consumer gets "
                 "them. If this lasts longer than a second or two, no sequencer runs: start "
                 "`dynamo-es sequence`, deploy the sequencer's Lambda function, or set "
-                "DYNAMO_ES_SEQUENCING=inline where you append. Then run `dynamo-es log repair` for "
-                "the events that are stored already.",
+                "DYNAMO_ES_SEQUENCING=inline in the program that appends. Then run "
+                "`dynamo-es log repair` for the events that are already stored.",
                 self._tables.events,
                 self._tables.log,
             )
@@ -142,23 +143,23 @@ class DynamoLog(LogStrategy):
     def tenants(self) -> Iterator[TenantId]:
         """Yield the tenants in the log; see `LogStrategy.tenants`.
 
-        Cost: 1 request for each MB of the log's table, as the iterator gets there.
+        Cost: 1 request for each MB of the log table, sent as the iterator gets there.
         """
         return _unique(tenant_id for tenant_id, _ in self._categories())
 
     def categories(self, tenant_id: TenantId) -> Iterator[str | None]:
         """Yield a tenant's categories in the log; see `LogStrategy.categories`.
 
-        Cost: as `tenants`.
+        Cost: the same as `tenants`.
         """
         check_tenant(tenant_id)
         return _unique(category for owner, category in self._categories() if owner == tenant_id)
 
     def streams(self, category: str | None, tenant_id: TenantId) -> Iterator[StreamInLog]:
-        """Yield the streams of a category that exist; see `LogStrategy.streams`.
+        """Yield the existing streams of a category; see `LogStrategy.streams`.
 
         Cost: 16 requests, for the 16 partitions of a category's markers; 1 more for each MB
-        (about 10,000 streams) in them; 1 for every hundred streams; and those of `unsequenced`,
+        (about 10,000 streams) in them; 1 for every 100 streams; and the requests of `unsequenced`,
         which is called at the end.
         """
         yield from all_streams(self._gateway, self._tables, category, tenant_id)

@@ -1,4 +1,4 @@
-"""`Logs`: the logs of a table: one log of all tenants, or one log of each tenant."""
+"""`Logs`: the logs in a table: one log for all tenants, or one log for each tenant."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 _MOST_REMEMBERED: Final = 500
-"""Logs that a process remembers facts about. A forgotten one costs two more reads."""
+"""The most logs that a process remembers. A forgotten one costs two more reads."""
 
 
 class Logs(NamedTuple):
-    """Names of the tables, and whether each tenant has a log of its own.
+    """Names of the tables, and whether each tenant has its own log.
 
     Attributes:
-        events: the table of the commits.
-        table: the table of the logs.
-        per_tenant: whether each tenant has one; False: one log holds all tenants' events.
+        events: name of the table of the commits.
+        table: name of the table of the logs.
+        per_tenant: whether each tenant has its own log; False: one log holds all tenants' events.
     """
 
     events: str
@@ -36,12 +36,12 @@ class Logs(NamedTuple):
 
     @classmethod
     def of(cls, config: DynamoConfig) -> Logs:
-        """Return the logs that a configuration names."""
+        """Return the logs of a configuration."""
         return cls(config.events_table, config.log_table, config.log_scope == "tenant")
 
     @property
     def shared(self) -> Tables:
-        """The log of all tenants; with a log of each, it has only items of no tenant."""
+        """The log of all tenants. If each tenant has a log, it has only items without a tenant."""
         return Tables(self.events, self.table)
 
     def of_tenant(self, tenant_id: TenantId) -> Tables:
@@ -49,7 +49,7 @@ class Logs(NamedTuple):
         return self.shared._replace(prefix=prefix_of(tenant_id)) if self.per_tenant else self.shared
 
     def of_stream(self, stream_key: str) -> Tables:
-        """Return the log that holds a stream's events; for a key that is no stream's, `shared`."""
+        """Return the log that holds a stream's events; `shared` if the key is not a stream's."""
         if not self.per_tenant:
             return self.shared
         try:
@@ -58,7 +58,7 @@ class Logs(NamedTuple):
             return self.shared
 
     def by_log(self, hints: Iterable[Pointer]) -> dict[Tables, list[Pointer]]:
-        """Return hints by their logs, in the order given."""
+        """Group hints by log, in the given order."""
         if not self.per_tenant:
             return {self.shared: list(hints)}
         found: defaultdict[Tables, list[Pointer]] = defaultdict(list)
@@ -68,10 +68,10 @@ class Logs(NamedTuple):
 
 
 class Memories:
-    """What a process remembers of each log. Used in one thread.
+    """The facts that a process remembers of each log. Not thread-safe.
 
     Args:
-        first: the memory of the first log; the others have the same clock and ids. None: a new one.
+        first: the memory of the first log; the others get the same clock and ids. None: a new one.
     """
 
     def __init__(self, first: SequencerMemory | None = None) -> None:

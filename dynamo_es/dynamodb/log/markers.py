@@ -1,4 +1,4 @@
-"""Markers: for each generation of a stream, the last version that the log holds."""
+"""Markers: for each generation of a stream, the last version that is in the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 PLACE_DIGITS: Final = 20
-"""Digits of a number in a sort key. Zeros in front make text order number order."""
+"""Digits of a number in a sort key. With leading zeros, text order is number order."""
 
 MAX_PLACE_BYTES: Final = 1024
 """DynamoDB's limit for a sort key."""
@@ -39,7 +39,7 @@ class Marker(NamedTuple):
         """Return the marker of a generation of a stream, given the two parts of the stream's key.
 
         Args:
-            category: the key up to the UUID, ``{tenant}#{category}``.
+            category: the key before the UUID, ``{tenant}#{category}``.
             uuid: the stream's UUID.
             generation: the generation.
         """
@@ -57,7 +57,7 @@ class Marker(NamedTuple):
         return {"log_key": {"S": self.log_key}, "place": {"S": self.place}}
 
 
-# A sequencer asks for the marker of a commit again and again while it puts one page.
+# Cached, because a sequencer asks for the marker of a commit several times for one page.
 @lru_cache(maxsize=1024)
 def _of_stream(stream_key: str, generation: int) -> Marker:
     category, _, uuid = stream_key.rpartition("#")
@@ -65,12 +65,12 @@ def _of_stream(stream_key: str, generation: int) -> Marker:
 
 
 class MarkedGeneration(NamedTuple):
-    """A generation of a stream that the log knows.
+    """A generation of a stream in the log.
 
     Attributes:
         uuid: the stream's UUID.
         generation: number of the generation.
-        version: of its last event that has a position.
+        version: version of its last event that has a position.
     """
 
     uuid: str
@@ -79,16 +79,16 @@ class MarkedGeneration(NamedTuple):
 
 
 def marked_version(item: Item) -> int:
-    """Return the last version that the log holds, from a marker's item.
+    """Return the last version in the log, from a marker's item.
 
     Raises:
-        KeyError, TypeError, ValueError: the item has no such version.
+        KeyError, TypeError, ValueError: the item has no valid version.
     """
     return int(item["last_version"]["N"])
 
 
 def readable_version(item: Item) -> int | None:
-    """Return the last version that the log holds, from a marker's item; None if it has none."""
+    """Return the last version in the log, from a marker's item; None if it has no valid one."""
     try:
         return marked_version(item)
     except (KeyError, TypeError, ValueError):
@@ -96,7 +96,7 @@ def readable_version(item: Item) -> int | None:
 
 
 def read_marker(item: Item) -> MarkedGeneration | None:
-    """Return the generation that a marker is of; None if the marker is damaged."""
+    """Return the generation of a marker; None if the marker is damaged."""
     uuid, _, generation = item["place"]["S"].partition("#")
     try:
         marked = MarkedGeneration(uuid, int(generation), marked_version(item))
@@ -106,7 +106,7 @@ def read_marker(item: Item) -> MarkedGeneration | None:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a text is a UUID in the form that keys have."""
+    """Return whether a text is a UUID in the form that keys use (lower case)."""
     try:
         return str(UUID(text)) == text
     except ValueError:
@@ -116,7 +116,7 @@ def is_uuid(text: str) -> bool:
 def newest_of(marked: Iterable[MarkedGeneration]) -> Iterator[MarkedGeneration]:
     """Yield the newest generation of each stream of a partition."""
     for _, generations in groupby(marked, key=lambda one: one.uuid):
-        # They come in order, so the last one is the newest.
+        # Generations come in order, so the last one is the newest.
         *_, newest = generations
         yield newest
 
@@ -124,7 +124,7 @@ def newest_of(marked: Iterable[MarkedGeneration]) -> Iterator[MarkedGeneration]:
 def category_of(log_key: str) -> tuple[TenantId, str | None] | None:
     """Return tenant and category of the markers in a partition; None if the key is damaged."""
     try:
-        # Before its last hex digit, it is a stream's key without the UUID.
+        # The part before the last hex digit is a stream's key without the UUID.
         tenant_id, category, _ = parse_stream_key(f"{stream_part(log_key)}{UUID(int=0)}")
     except ValueError:
         return None

@@ -1,10 +1,10 @@
 """Reads and raises markers, many at once.
 
-A marker that was just read, and existed, is raised by an ``UPDATE`` under the condition that it is
-lower; one that did not exist is made by an ``INSERT``. DynamoDB carries out each by itself. If one
-is refused, another sequencer was faster, or an earlier attempt of this very statement was carried
-out. The item that comes back with a refused ``UPDATE`` says so. Without one, the marker is read,
-and raised if it is lower.
+An ``UPDATE`` raises a marker that was just read, on the condition that it is lower. An ``INSERT``
+creates one that did not exist. DynamoDB carries out each statement separately. If it refuses one,
+either another sequencer was faster, or an earlier attempt of this statement was carried out. The
+item that comes back with a refused ``UPDATE`` shows the version. Without an item, the marker is
+read, and raised if it is lower.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Steps
 
 Stored: TypeAlias = "dict[Marker, int | None]"
-"""The version of each marker that exists; None: no version can be read from it."""
+"""The version of each existing marker; None: it has no readable version."""
 
 _LOOKS: Final = 4
-"""Times that the markers of another's new page are read before this process raises them."""
+"""How often the markers of another process's new page are read before this process raises them."""
 _WAIT: Final = 0.008
-"""Seconds to wait at most after the first look: the time of two requests. Then twice as long."""
+"""The longest wait after the first read, in seconds: the time of two requests. It then doubles."""
 
 
 def versions_of(page: Page) -> dict[Marker, int]:
-    """Return the version that each marker has to have once a page is in the log."""
+    """Return the version that each marker must have after a page is in the log."""
     return {pointer.marker: pointer.last_version for pointer in page.pointers}
 
 
 def read_markers(table: str, markers: Iterable[Marker]) -> Steps[Stored]:
-    """Read markers, each once: those that exist."""
+    """Read markers; return those that exist."""
     keys = [marker.key for marker in markers]
     items = yield from fetch_all(table, keys, lambda left: requests.get_markers(table, left))
     return stored_in(items)
@@ -52,12 +52,12 @@ def stored_in(items: Iterable[Item]) -> Stored:
 
 
 def apply_markers(table: str, versions: Mapping[Marker, int], stored: Stored) -> Steps[None]:
-    """Raise markers to versions, unless they are there already.
+    """Raise markers to versions, unless they are already as high.
 
     Args:
         table: name of the log table.
-        versions: of each marker.
-        stored: the versions of these markers that were read since the page before was put.
+        versions: the version for each marker.
+        stored: the versions of these markers, read after the previous page was put.
 
     Raises:
         ServiceError: AWS refused or did not answer. Some markers may be raised.
@@ -79,10 +79,10 @@ def apply_markers(table: str, versions: Mapping[Marker, int], stored: Stored) ->
 def _apply_some(
     table: str, versions: Mapping[Marker, int], stored: Stored
 ) -> Steps[dict[Marker, int]]:
-    """Send a statement for each marker; return the versions of those that it did not raise.
+    """Send a statement for each marker; return the versions of the markers that were not raised.
 
     Raises:
-        ServiceError: a statement failed, rather than being refused.
+        ServiceError: a statement failed for another reason than its condition.
     """
     outcomes = yield from execute_all(
         [
@@ -105,15 +105,15 @@ def _apply_some(
 
 
 def finish_page(table: str, page: Page, stored: Stored | None = None) -> Steps[None]:
-    """Wait until another process has raised the markers of its page, or raise them.
+    """Wait until another process has raised the markers of its page; if it does not, raise them.
 
-    The writer of the page is raising them, unless it has died. So this reads them, waits and reads
-    them again, and at last raises those that are still lower.
+    The writer of the page is raising them, unless it has died. So this reads them several times
+    with waits in between, and in the end raises those that are still lower.
 
     Args:
         table: name of the log table.
         page: the newest page.
-        stored: the versions of the page's markers that were just read; None: none was read.
+        stored: the versions of the page's markers, just read; None: they were not read.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -132,9 +132,9 @@ def finish_page(table: str, page: Page, stored: Stored | None = None) -> Steps[N
 
 
 def _lower(versions: Mapping[Marker, int], stored: Stored) -> dict[Marker, int]:
-    """Return the versions that the stored markers do not reach.
+    """Return the markers that are below their versions, with these versions.
 
-    A marker without a readable version cannot be raised. The next sequencer that reads it sets its
+    A marker without a readable version cannot be raised. The next sequencer that reads it sets the
     stream aside.
     """
     lower: dict[Marker, int] = {}

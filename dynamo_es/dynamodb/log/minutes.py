@@ -1,8 +1,8 @@
-"""Time in the log: when its pages were put, and which position the log had at a moment.
+"""Finds the position that the log had at a time.
 
-Each page holds the time of its writer's clock. That alone says where the log was at a moment. So
-that a search need not begin with the whole log, a sequencer also keeps an item a minute: the last
-position then. A missing or wrong item costs requests, and never changes the answer.
+Each page holds the time at which it was put, by its writer's clock. These times are enough for a
+search. To narrow the search, a sequencer also stores one item each minute, with the last position
+at that time. A missing or wrong item costs requests, but never changes the result.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ _BY: Final = {True: "<", False: ">"}
 
 
 def microseconds(seconds: float) -> int:
-    """Return a time of a clock as pages hold it: in whole microseconds."""
+    """Return a time in whole microseconds, as in pages."""
     return round(seconds * _MICROSECONDS)
 
 
 def note_minute(log: LogKeys, page: Page, memory: SequencerMemory, now: float) -> Steps[None]:
-    """Keep the last position of a page that is in the log, unless the last item is a minute young.
+    """Store the last position of a page that was put, at most once a minute.
 
-    A process begins a minute after its first page. Whatever goes wrong, the page is in the log:
-    nothing is raised, and the next attempt comes a minute later.
+    A process begins a minute after its first page. It raises no error, because the page is in the
+    log; after a failure the next attempt comes a minute later.
 
     Args:
         log: the log.
         page: the page that this process has put.
-        memory: of this process.
-        now: when it was put, in seconds since the epoch.
+        memory: the memory of this process.
+        now: when the page was put, in seconds since the epoch.
 
-    Cost: no request, and once a minute 1 request and 1 write unit.
+    Cost: none, but once a minute 1 request and 1 write unit.
     """
     if memory.noted_at is not None and 0 <= now - memory.noted_at < _MINUTE:
         return
@@ -58,25 +58,25 @@ def note_minute(log: LogKeys, page: Page, memory: SequencerMemory, now: float) -
     try:
         yield put_minute(log, microseconds(now), page.following - 1)
     except ConditionRefused:
-        pass  # another sequencer got further in this minute
+        pass  # another sequencer stored a later position in this minute
     except (EventStoreError, OutcomeUnknown) as error:
-        _log.debug("An item of a minute was not put: %s", error)
+        _log.debug("Could not store the position of this minute: %s", error)
 
 
 def position_at(log: LogKeys, moment: int) -> Steps[Position]:
-    """Return the last position of the pages put before a moment; 0: there are none.
+    """Return the last position of the pages that were put before a time; 0: there are none.
 
     Args:
         log: the log.
-        moment: microseconds since the epoch.
+        moment: the time (exclusive), in microseconds since the epoch.
 
     Raises:
-        StoredItemError: a page that is not sound. Run `dynamo-es log repair`.
+        StoredItemError: a damaged page. Run `dynamo-es log repair`.
         LogScopeError: the table is in use with another ``log_scope``.
         ServiceError: AWS refused or did not answer.
 
-    Cost: 3 requests at once, and 1 for each halving of the pages put in three minutes: the last
-    minute with an item before the moment's, the moment's, and the first one with an item after it.
+    Cost: 3 requests at once, and 1 for each halving of the pages between the closest minutes with
+    an item before and after that of the time.
     """
     asked = [requests.newest_page(log)]
     asked += [minute_beside(log, moment, before=before) for before in _BY]
@@ -96,7 +96,7 @@ def position_at(log: LogKeys, moment: int) -> Steps[Position]:
 
 
 def put_minute(log: LogKeys, moment: int, position: Position) -> Request:
-    """Put the last position of a minute, unless the item has a later one: it never goes back."""
+    """Put the last position of a minute, unless the item already has a later one."""
     return Request(
         "put_item",
         {
@@ -113,7 +113,7 @@ def put_minute(log: LogKeys, moment: int, position: Position) -> Request:
 
 
 def minute_beside(log: LogKeys, moment: int, *, before: bool) -> Request:
-    """Query the last minute before that of a moment, or the first one after it."""
+    """Query the last minute before the minute of a time, or the first minute after it."""
     return Request(
         "query",
         {
@@ -130,7 +130,7 @@ def minute_beside(log: LogKeys, moment: int, *, before: bool) -> Request:
 
 
 def minute_of(moment: int) -> str:
-    """Return the sort key of a moment's minute, in UTC: ``2026-03-01T12:00Z``."""
+    """Return the sort key of a time's minute, in UTC: ``2026-03-01T12:00Z``."""
     when = datetime.fromtimestamp(moment // _MICROSECONDS, UTC)
     return f"{when.isoformat()[:16]}Z"  # strftime does not pad years
 
@@ -138,7 +138,7 @@ def minute_of(moment: int) -> str:
 def _narrowed(
     log: LogKeys, low: Position, high: Position, page: Page, moment: int
 ) -> tuple[Position, Position]:
-    """Return between which positions the answer is, now that a page is known."""
+    """Return the narrowed range of positions for the result, given a page in the old range."""
     if page.put_at is None:
         raise _unreadable(log, page.first, "it has no time. Run `dynamo-es log repair`.")
     if page.put_at < moment:
@@ -156,7 +156,7 @@ def _page_with(log: LogKeys, position: Position) -> Steps[Page]:
 
 
 def _positions_in(reply: Response) -> list[Position]:
-    """Return the position in the item of a minute; none if there is no item, or no position."""
+    """Return the position in the item of a minute; empty without an item or a position."""
     found: list[Any] = [item.get("last_position", {}).get("N", "") for item in reply["Items"]]
     return [int(text) for text in found if text.isdecimal()]
 

@@ -1,4 +1,4 @@
-"""Pages of the log: pointers to up to a hundred commits, with their positions, in one item."""
+"""Pages of the log: one item with pointers to up to 100 commits, and with their positions."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 SCOPE: Final = "log_scope"
-"""Attribute of the item that is in the first page's place while each tenant has a log."""
+"""Attribute of the item that replaces the first page in a table with a log for each tenant."""
 
 MAX_POINTERS: Final = 100
-"""Commits in a page at most: one ``BatchGetItem`` fetches as many markers or commits."""
+"""The most commits in a page. One ``BatchGetItem`` can fetch as many markers or commits."""
 
 _OUTBOX: Final = 1
 _VERSIONLESS: Final = 2
@@ -33,10 +33,10 @@ class Page(NamedTuple):
 
     Attributes:
         first: position of the first event, 1-based.
-        pointers: to the commits, in the order of their positions.
-        writer: random id of this page, by which its writer knows it from another's page.
-        put_at: when it was put: microseconds since the epoch by its writer's clock, read just
-            before. None: unknown.
+        pointers: pointers to the commits, in the order of their positions.
+        writer: random id of this page, by which its writer distinguishes it from another's page.
+        put_at: when it was put, in microseconds since the epoch by its writer's clock; None:
+            unknown.
     """
 
     first: Position
@@ -66,16 +66,16 @@ def fill_page(
 
     Args:
         first: first position of the page.
-        pointers: one or more; those that do not fit are left for the next page.
+        pointers: the pointers, one or more; those that do not fit are left for the next page.
         writer: random id of this page.
-        prefix: what the keys of the log begin with; see `LogKeys`.
-        put_at: microseconds since the epoch.
+        prefix: prefix of the keys of the log; see `LogKeys`.
+        put_at: when it is put, in microseconds since the epoch; None: unknown.
     """
     chosen = tuple(pointers[:MAX_POINTERS])
     while True:
         page = Page(first, chosen, writer, put_at)
         item = page_item(page, prefix)
-        # One alone always fits: a commit's item holds all that its pointer holds.
+        # A single pointer always fits, because the commit's item also holds all its data.
         if len(chosen) == 1 or item_size(item) <= SAFE_ITEM_BYTES:
             return page, item
         chosen = chosen[: len(chosen) // 2]
@@ -86,7 +86,7 @@ def page_item(page: Page, prefix: str = "") -> Item:
 
     Args:
         page: the page.
-        prefix: what the keys of the log begin with; see `LogKeys`.
+        prefix: prefix of the keys of the log; see `LogKeys`.
     """
     item: Item = {
         "log_key": {"S": f"{prefix}log"},
@@ -104,20 +104,20 @@ def read_page(item: Item) -> Page:
     """Return the page that an item holds.
 
     Raises:
-        StoredItemError: this release did not write the item.
+        StoredItemError: this release cannot read the item.
     """
     page = read_any_page(item)
     if not page.pointers or min(pointer.event_count for pointer in page.pointers) < 1:
-        raise _unreadable(item, "it points to no commit. Run `dynamo-es log repair`.")
+        raise _unreadable(item, "it has no pointers. Run `dynamo-es log repair`.")
     return page
 
 
 def read_any_page(item: Item) -> Page:
-    """Return a page, even one without pointers, or with pointers that no stream can have.
+    """Return a page, even one without pointers, or with pointers to impossible commits.
 
     Raises:
         StoredItemError: the item is not a page.
-        LogScopeError: the table is in use with a log of each tenant.
+        LogScopeError: the table is in use with one log for each tenant.
     """
     refuse_scope(item)
     try:
@@ -129,13 +129,13 @@ def read_any_page(item: Item) -> Page:
         raise _unreadable(item, "it is not a page.") from None
     if counted != _events_of(pointers):
         raise _unreadable(
-            item, f"its count is {counted}, but its pointers have another number of events."
+            item, f"its count is {counted}, but its pointers have a different number of events."
         )
     return page
 
 
 def refuse_scope(item: Item) -> None:
-    """Raise `LogScopeError` for the item that says that each tenant has a log."""
+    """Raise `LogScopeError` if the item says that each tenant has a log."""
     if SCOPE in item:
         raise LogScopeError(None, "tenant", "table")
 
@@ -150,7 +150,7 @@ def _pointer(row: Any) -> Pointer:
     if not (type(key) is str and type(generation) is type(first) is type(count) is int):
         raise TypeError
     outbox, versionless = bool(flags & _OUTBOX), bool(flags & _VERSIONLESS)
-    # In a third of the time that `Pointer(…)` takes.
+    # `_make` takes a third of the time of `Pointer(…)`.
     return Pointer._make((key, name, generation, first, count, tuple(names), outbox, versionless))
 
 

@@ -31,7 +31,7 @@ _TYPES: Final = {
     "versionless": {"BOOL"},
     "outbox": {"BOOL", "NS"},
 }
-"""Types that an attribute of a commit may have."""
+"""The types that each attribute of a commit may have."""
 
 _OWN: Final = frozenset(
     {
@@ -53,23 +53,23 @@ _COMMITS: Final = frozenset({"event_count", "event_names"})
 """Attributes that only commits have."""
 
 _SHORT_KEY: Final = 200
-"""Characters of a key whose marker always fits: a character takes 4 bytes at most."""
+"""With at most this many characters in a key, its marker always fits, at 4 bytes a character."""
 
 
 class Pointer(NamedTuple):
-    """Says where a commit is, with all that consumers select by before they fetch it.
+    """Names a commit, with all facts that consumers need to select it before they fetch it.
 
-    A pointer that is given to a sequencer is a *hint*: this commit exists.
+    A pointer that is passed to a sequencer is a *hint*: it says that the commit exists.
 
     Attributes:
         stream_key: partition key of the stream.
-        stream_name: the stream's name, if it has one.
-        generation: the stream's generation that the commit belongs to.
+        stream_name: the stream's name; None: it has none.
+        generation: generation of the stream to which the commit belongs.
         first_version: version of the first event, 1-based.
         event_count: number of events, and so of positions that the commit takes.
-        event_names: names of the events, sorted, each once.
+        event_names: names of the events, sorted, without repetitions.
         outbox: whether an outbox publishes some of the events.
-        versionless: whether the events carry no versions.
+        versionless: whether the stream is versionless.
     """
 
     stream_key: str
@@ -93,7 +93,7 @@ class Pointer(NamedTuple):
 
     @property
     def can_have_marker(self) -> bool:
-        """Whether the figures and keys are within the limits of a stream, so that a marker fits."""
+        """Whether numbers and keys are within the limits of a stream, so that a marker fits."""
         return (
             self.first_version >= 1
             and 1 <= self.event_count <= MAX_COMMIT_EVENTS
@@ -112,12 +112,12 @@ class Pointer(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Items of the events table, sorted into commits and the rest.
+    """Items of the events table, sorted into commits, damaged and foreign items.
 
     Fences and snapshots are in none of the lists.
 
     Attributes:
-        pointers: to the commits.
+        pointers: pointers to the commits.
         damaged: for each commit, fence or snapshot that cannot be read, the reason.
         foreign: keys of the items that this library did not write.
     """
@@ -128,7 +128,7 @@ class Found(NamedTuple):
 
 
 def find_pointers(items: Iterable[Item]) -> Found:
-    """Sort items of the events table, or images of items, into commits and the rest."""
+    """Sort items of the events table, or images of them, into commits, damaged and foreign ones."""
     found = Found([], [], [])
     for item in items:
         try:
@@ -145,7 +145,7 @@ def find_pointers(items: Iterable[Item]) -> Found:
 
 
 def find_pointer(item: Item) -> Pointer | None:
-    """Return a pointer to a commit, given as an item or an image; None for a fence or a snapshot.
+    """Return the pointer to a commit, from its item or image; None for a fence or a snapshot.
 
     Raises:
         StoredItemError: the item is none of the three, or this release cannot read it.
@@ -155,7 +155,7 @@ def find_pointer(item: Item) -> Pointer | None:
         if "events" in item or "event_count" in item:
             raise _damaged(item, "it is both a fence and a commit.")
         return None
-    # The adapter for eventsourcing keeps snapshots in streams of their own, at other sort keys.
+    # The adapter for eventsourcing keeps snapshots in separate streams, at other sort keys.
     elsewhere = "snapshot_version" in item and _COMMITS.isdisjoint(item)
     if is_snapshot(item) or elsewhere:
         return None
@@ -165,12 +165,12 @@ def find_pointer(item: Item) -> Pointer | None:
 
 
 def pointer_to(item: Item) -> Pointer:
-    """Return a pointer to a commit, given as stored; the events themselves are not needed.
+    """Return the pointer to a commit, from its stored item. The events are not needed.
 
-    The stream's key is not checked: `check_identity` does that.
+    It does not check the stream's key; `check_identity` does that.
 
     Raises:
-        StoredItemError: the item is not a commit, or not one that this release could have written.
+        StoredItemError: the item is not a commit, or this release cannot read it.
     """
     commit = read_commit(item)
     for name, types in _TYPES.items():
@@ -193,7 +193,7 @@ def pointer_to(item: Item) -> Pointer:
 
 
 def check_identity(pointer: Pointer) -> None:
-    """Check that a pointer's key is the key of a stream, and that the name belongs to that stream.
+    """Check that a pointer's key is that of a stream, and that its name belongs to that stream.
 
     Raises:
         StoredItemError: the key or the name is wrong.
@@ -212,7 +212,7 @@ def check_identity(pointer: Pointer) -> None:
 
 
 def units_of(pointer: Pointer, item: Item) -> int:
-    """Return the write units of a commit's item that was read without what its pointer holds."""
+    """Return the write units of a commit's item, read without the attributes of its pointer."""
     left_out: Item = {
         "event_count": number(pointer.event_count),
         "event_names": {"SS": list(pointer.event_names)},
@@ -225,7 +225,7 @@ def units_of(pointer: Pointer, item: Item) -> int:
 
 
 def is_foreign(item: Item) -> bool:
-    """Whether an item has neither an attribute nor a key that this library writes."""
+    """Return whether an item has no attribute and no key that this library writes."""
     if not _OWN.isdisjoint(item):
         return False
     try:
@@ -236,7 +236,7 @@ def is_foreign(item: Item) -> bool:
 
 
 def is_newer(item: Item) -> bool:
-    """Whether a newer release wrote an item, in a format that this one cannot read."""
+    """Return whether a newer release wrote an item, in a format that this one cannot read."""
     return "item_format" in item
 
 

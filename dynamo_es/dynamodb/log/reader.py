@@ -38,7 +38,7 @@ _log = logging.getLogger("dynamo_es")
 _FIRST_PAGES: Final = 8
 """Pages of the first query. Each further query asks for twice as many."""
 _MOST_PAGES: Final = 1024
-"""Pages of the largest query with a limit. The ones after it take as many as a reply holds."""
+"""Pages of the largest query with a limit. Later queries read as many as a reply holds."""
 
 
 class _Placed(NamedTuple):
@@ -54,7 +54,7 @@ class _Placed(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """The selected events of some commits, these commits with their items, and how many to pass."""
+    """The selected events of some commits, the commits with their items, and how many to skip."""
 
     records: list[RecordedRaw]
     commits: list[tuple[_Placed, Item]]
@@ -62,20 +62,20 @@ class _Read(NamedTuple):
 
 
 class DynamoLogReader(LogReader):
-    """A reader of the log on DynamoDB; `DynamoLog.reader` makes it.
+    """A reader of the log on DynamoDB. `DynamoLog.reader` makes it.
 
-    Reads are eventually consistent, at half the price. A missing page shows, because positions
-    have no gaps. Pages and commits that are missing are read again, consistently. In a replica
-    region, they may be missing then, too: the reader returns what comes before them, and then waits
-    for them.
+    Reads are eventually consistent, at half the price. A missing page is always noticed, because
+    positions have no gaps. Missing pages and commits are read again, consistently. In a replica
+    region they may still be missing then. In that case the reader returns the events before them,
+    and then waits for them.
 
     Args:
         tables: names of the tables of the log and the commits.
         gateway: sends the requests.
-        after: position to begin after, exclusive; 0 for the beginning.
+        after: position after which to begin (exclusive); 0 for the beginning.
         selection: selects the events to return.
-        most_bytes: bytes that the events of a commit may take uncompressed.
-        arrivals: tells which missing commits are still to arrive in a replica region; None: the
+        most_bytes: the most bytes of the events of a commit, uncompressed.
+        arrivals: decides which missing commits have not arrived yet in a replica region; None: the
             tables are not replicas.
     """
 
@@ -123,11 +123,11 @@ class DynamoLogReader(LogReader):
         return self._gateway.run("read_log", self._tables.tenant_id, None, steps)
 
     def begin(self) -> Steps[None]:
-        """Find the page that holds the position to begin after.
+        """Find the page that holds the position after which to begin.
 
         Raises:
-            InvalidPositionError: the log has not reached that position.
-            ReplicaLagError: it has not reached it in this region by the deadline.
+            InvalidPositionError: the log has not reached the position.
+            ReplicaLagError: the log in this region has not reached the position by the deadline.
         """
         if self._after == 0:
             return
@@ -173,12 +173,12 @@ class DynamoLogReader(LogReader):
         return Piece(read.records, commits, ended and not self._pending)
 
     def _read_next(self, most: int) -> Steps[_Read]:
-        """Read the next selected commits, at most so many, and move on."""
+        """Read the next selected commits, at most ``most``, and advance the position."""
         chosen = [self._pending[i] for i in range(min(most, len(self._pending)))]
         read = yield from self._read_commits(chosen)
         for _ in range(read.passed):
             self._pending.popleft()
-        # The position also moves past the commits in between that are not selected.
+        # The position also moves past commits in between that are not selected.
         following = self._pending[0].position if self._pending else self._next
         self._position = max(self._position, following - 1)
         return read
@@ -202,7 +202,7 @@ class DynamoLogReader(LogReader):
                     "must have no gaps: run `dynamo-es log verify`.",
                 )
             if self._pending:
-                return True  # first return what comes before the missing page
+                return True  # first return the events before the missing page
             tries += 1
             yield from self._await(tries, "Query", self._next)
 
@@ -213,7 +213,7 @@ class DynamoLogReader(LogReader):
         return "LastEvaluatedKey" not in response
 
     def _take_all(self, pages: list[Page]) -> bool:
-        """Take pages in until one leaves a gap; return whether none does."""
+        """Take pages until one leaves a gap; return whether there is no gap."""
         for page in pages:
             if page.first != self._next:
                 return False
@@ -227,7 +227,7 @@ class DynamoLogReader(LogReader):
             following = position + pointer.event_count
             if following - 1 > self._after and self._chooses(pointer):
                 placed = _Placed(pointer, position, page.put_at)
-                # DynamoDB would refuse the whole request for a key that no stream can have.
+                # For an invalid key, DynamoDB would refuse the whole request.
                 if pointer.can_have_marker and pointer.stream_key:
                     self._pending.append(placed)
                 else:
@@ -253,7 +253,7 @@ class DynamoLogReader(LogReader):
                 read.append((placed, item))
             except StoredItemError as error:
                 unreadable.append((placed, error.reason))
-        # Only now: after a failed read above, this piece is read, and would be counted, again.
+        # Count them only now: if a read above fails, the commits are read and counted again.
         for placed, reason in unreadable:
             self._pass_over(placed, reason)
         return _Read(records, read, len(chosen))
@@ -261,9 +261,9 @@ class DynamoLogReader(LogReader):
     def _until_missing(
         self, chosen: list[_Placed], found: dict[tuple[str, int], Item], arrivals: Arrivals
     ) -> Steps[list[_Placed]]:
-        """Return the commits before the first one that is still to arrive.
+        """Return the commits before the first one that has not arrived yet.
 
-        If that is the first of all, wait for it.
+        If that is the very first commit, wait for it.
         """
         tries = 0
         while True:
@@ -288,7 +288,7 @@ class DynamoLogReader(LogReader):
     def _pass_over(self, placed: _Placed, reason: str) -> None:
         self._passed_over += 1
         _log.error(
-            "Position %d is passed over: the commit at version %d of stream %s cannot be read: %s "
+            "Passed over position %d: the commit at version %d of stream %s cannot be read: %s "
             "Run `dynamo-es log verify` to list such commits.",
             placed.position,
             placed.pointer.first_version,
@@ -330,6 +330,6 @@ class DynamoLogReader(LogReader):
 
 
 def _is_there(placed: _Placed, found: dict[tuple[str, int], Item]) -> bool:
-    # After a deletion, a fence (without generation) or another generation's commit is there.
+    # After a deletion, the item is a fence (without a generation) or another generation's commit.
     item = found.get(placed.key)
     return item is not None and item.get("generation") == number(placed.pointer.generation)

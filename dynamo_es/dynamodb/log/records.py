@@ -1,4 +1,4 @@
-"""Makes the events of a commit, given as stored and with its pointer or as a stream record."""
+"""Makes the events of a commit from its stored item and its pointer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def records_of(
     """Return the events of a commit.
 
     Args:
-        pointer: to the commit.
+        pointer: the pointer to the commit.
         item: the commit as stored.
         first: position of the first event, 1-based.
-        most_bytes: bytes that the events may take uncompressed.
+        most_bytes: the most bytes of the events, uncompressed.
 
     Raises:
         StoredItemError: the commit cannot be read, or differs from the pointer.
@@ -36,7 +36,7 @@ def records_of(
         )
     try:
         tenant_id, stream_id = stream_of(pointer.stream_key, pointer.stream_name)
-    except ValueError:  # an InvalidStreamIdError is one, too
+    except ValueError:  # includes InvalidStreamIdError
         raise _unreadable(
             pointer, "its key is not a stream's, or its name is not that stream's."
         ) from None

@@ -1,12 +1,12 @@
 """The registry of the tenants' logs, and the check that a table is used with one ``log_scope``.
 
-With ``log_scope="tenant"`` each log has an item under the partition key ``logs``, put before the
-log's first page: consumers of all tenants find the logs there.
+With ``log_scope="tenant"`` each log has an item under the partition key ``logs``, which is put
+before the log's first page. Consumers of all tenants find the logs there.
 
-A table holds either the log of all tenants or a log of each. The first process that writes the log
-of a tenant puts an item where the first page of the log of all tenants would be. So a process with
-``log_scope="table"`` meets it with its first read, at no cost, and cannot put a page. A process
-with ``log_scope="tenant"`` looks at that place only while its log is empty.
+A table holds either one log for all tenants or one for each tenant. The first process that writes
+the log of a tenant puts an item at the key of the first page of the log of all tenants. So a
+process with ``log_scope="table"`` finds the item with its first read, at no extra cost, and cannot
+put a page. A process with ``log_scope="tenant"`` reads that key only while its log is empty.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _REGISTRY: Final = "logs"
 def check_scope(log: LogKeys) -> Steps[bool]:
     """Refuse a tenant's log in a table that holds the log of all tenants.
 
-    Call it where a log turns out to be empty.
+    Call it when a log turns out to be empty.
 
     Returns:
-        Whether the table is known to hold a log of each tenant. False: it holds no log yet.
+        Whether the table is known to hold one log for each tenant; False: it has no log yet.
 
     Raises:
         LogScopeError: the table holds the log of all tenants.
@@ -67,14 +67,14 @@ def register(log: LogKeys) -> Steps[None]:
 
 
 def reserve(table: str) -> Steps[None]:
-    """Reserve a log table for a log of each tenant.
+    """Mark a log table as one that holds one log for each tenant.
 
     Raises:
         LogScopeError: the table holds the log of all tenants.
 
     Cost: 1 request; 2 the first time.
     """
-    log = LogKeys(table, SEPARATOR)  # any tenant's
+    log = LogKeys(table, SEPARATOR)  # the log of any tenant
     if not (yield from check_scope(log)):
         try:
             yield put_scope(table)
@@ -104,7 +104,7 @@ def list_logs(table: str) -> Steps[list[TenantId]]:
 
 
 def get_scope(table: str) -> Request:
-    """Read what shows the scope of a table, consistently, and nothing else of it."""
+    """Read only the item that shows the scope of a table, consistently."""
     return Request(
         "get_item",
         {
@@ -117,7 +117,7 @@ def get_scope(table: str) -> Request:
 
 
 def put_scope(table: str) -> Request:
-    """Reserve a table for the tenants' logs, unless it holds the log of all tenants."""
+    """Mark a table as one with a log for each tenant, unless it holds the log of all tenants."""
     return Request(
         "put_item",
         {
@@ -132,7 +132,7 @@ def put_log(log: LogKeys) -> Request:
     """Put a tenant's log into the registry. Putting it again changes nothing."""
     place, more = log.prefix, {}
     if len(place.encode()) > MAX_SORT_KEY_BYTES:
-        # No tenant's place is like it, because theirs end with a separator.
+        # A hash cannot equal another tenant's sort key, because those end with a separator.
         place, more = sha256(place.encode()).hexdigest(), {"tenant_prefix": {"S": log.prefix}}
     item = {"log_key": {"S": _REGISTRY}, "place": {"S": place}, **more}
     return Request("put_item", {"TableName": log.table, "Item": item})

@@ -1,4 +1,4 @@
-"""Requests of the log, as pure functions: for pages, markers, and the commits they point to."""
+"""Requests of the log, as pure functions: for pages, markers, and commits."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import Position
 
-# The attributes that a pointer is made of.
+# The attributes of a commit that its pointer needs.
 _OUTLINE: Final = (
     "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
     "item_format"
 )
-# The attributes that events are made of, with a pointer at hand; and that of a fence.
+# The attributes of a commit that its events need, given the pointer; and that of a fence.
 _COMMIT: Final = "stream_key, version, generation, events, outbox, item_format, closed"
-# The attributes that a pointer is made of, and those that only fences and snapshots have.
+# The attributes of a commit that its pointer needs, and those that only fences and snapshots have.
 ANY_ITEM_OUTLINE: Final = (
     "stream_key, version, generation, event_count, event_names, stream_name, versionless, outbox, "
     "closed, snapshot_version, item_format"
@@ -42,8 +42,8 @@ def newest_pages(log: LogKeys, limit: int, after: Item | None = None) -> Request
 
     Args:
         log: the log.
-        limit: number of pages at most.
-        after: ``LastEvaluatedKey`` of the reply before.
+        limit: the most pages.
+        after: ``LastEvaluatedKey`` of the previous reply.
     """
     params: dict[str, Any] = {
         "TableName": log.table,
@@ -59,7 +59,7 @@ def newest_pages(log: LogKeys, limit: int, after: Item | None = None) -> Request
 
 
 def page_at(log: LogKeys, position: Position) -> Request:
-    """Query the newest page that begins at a position or before, consistently."""
+    """Query the last page that begins at or before a position, consistently."""
     return Request(
         "query",
         {
@@ -79,12 +79,12 @@ def page_at(log: LogKeys, position: Position) -> Request:
 def pages_from(
     log: LogKeys, position: Position, *, limit: int | None, consistent: bool = False
 ) -> Request:
-    """Query the pages that begin at a position or after, in order.
+    """Query the pages that begin at or after a position, in order.
 
     Args:
         log: the log.
-        position: first position of the first page.
-        limit: number of pages at most. None: as many as one reply holds (1 MB).
+        position: first position of the first page (inclusive).
+        limit: the most pages; None: as many as one reply holds (1 MB).
         consistent: whether to read consistently, at twice the price. Otherwise the newest pages
             may be missing.
     """
@@ -103,7 +103,7 @@ def pages_from(
 
 
 def get_commits(table: str, keys: Iterable[Item], *, consistent: bool) -> Request:
-    """Read commits, at most 100, each once; without the attributes that their pointers hold."""
+    """Read up to 100 different commits, without the attributes that their pointers have."""
     return Request(
         "batch_get_item",
         {
@@ -119,7 +119,7 @@ def get_commits(table: str, keys: Iterable[Item], *, consistent: bool) -> Reques
 
 
 def get_beginnings(table: str, keys: Iterable[Item]) -> Request:
-    """Read generation and name of streams from their first commits: at most 100, each once."""
+    """Read generation and name of up to 100 different streams, from their first commits."""
     return Request(
         "batch_get_item",
         {
@@ -147,9 +147,9 @@ def markers_of(
     Args:
         table: name of the log table.
         log_key: key of the partition.
-        after: ``LastEvaluatedKey`` of the reply before.
-        span: first and last ``place``, both inclusive. None: the whole partition.
-        limit: number of markers at most. None: as many as one reply holds (1 MB).
+        after: ``LastEvaluatedKey`` of the previous reply.
+        span: first and last ``place``, both inclusive; None: the whole partition.
+        limit: the most markers; None: as many as one reply holds (1 MB).
     """
     params: dict[str, Any] = {
         "TableName": table,
@@ -158,7 +158,7 @@ def markers_of(
     }
     if span is not None:
         params["KeyConditionExpression"] += " AND place BETWEEN :low AND :high"
-        # DynamoDB refuses a span whose end comes before its beginning.
+        # DynamoDB refuses a range whose end comes before its beginning.
         params["ExpressionAttributeValues"] |= {":low": {"S": span[0]}, ":high": {"S": max(span)}}
     if limit is not None:
         params["Limit"] = limit
@@ -168,10 +168,10 @@ def markers_of(
 
 
 def scan_marker_keys(table: str, after: Item | None = None) -> Request:
-    """Scan the log's table for the partition keys of its markers."""
+    """Scan the log table for the partition keys of its markers."""
     params: dict[str, Any] = {
         "TableName": table,
-        # Other keys may match too: `is_markers_key` tells.
+        # Other keys may match too; `is_markers_key` excludes them.
         "FilterExpression": "contains(log_key, :streams)",
         "ProjectionExpression": "log_key",
         "ExpressionAttributeValues": {":streams": {"S": f"#{MARKERS}#"}},
@@ -188,7 +188,7 @@ def get_page(log: LogKeys, first: Position) -> Request:
 
 
 def put_page(log: LogKeys, item: Item) -> Request:
-    """Put a page, on the condition that none is at its position."""
+    """Put a page, on the condition that there is none at its position."""
     return Request(
         "put_item",
         {
@@ -200,7 +200,7 @@ def put_page(log: LogKeys, item: Item) -> Request:
 
 
 def replace_page(log: LogKeys, item: Item, writer: str) -> Request:
-    """Put a page in place of the page of a given writer."""
+    """Replace a page, on the condition that a given writer has put it."""
     return Request(
         "put_item",
         {
@@ -213,7 +213,7 @@ def replace_page(log: LogKeys, item: Item, writer: str) -> Request:
 
 
 def delete_page(log: LogKeys, first: Position, writer: str) -> Request:
-    """Delete the page at a position if a given writer has put it."""
+    """Delete the page at a position, on the condition that a given writer has put it."""
     return Request(
         "delete_item",
         {
@@ -226,7 +226,7 @@ def delete_page(log: LogKeys, first: Position, writer: str) -> Request:
 
 
 def get_markers(table: str, keys: Iterable[Item]) -> Request:
-    """Read markers, consistently: at most 100, each once."""
+    """Read up to 100 different markers, consistently."""
     return Request(
         "batch_get_item",
         {"RequestItems": {table: {"Keys": list(keys), "ConsistentRead": True}}},
@@ -239,14 +239,14 @@ def get_marker(table: str, marker: Marker) -> Request:
 
 
 def raise_marker(table: str, marker: Marker, version: int) -> dict[str, Any]:
-    """Return the statement that raises a marker that exists, if it is at an earlier version."""
+    """Return the statement that raises an existing marker, if it is at an earlier version."""
     high = number(version)
     conditions = [("last_version", "<", high)]
     return update(table, marker.key, {"last_version": high}, conditions, all_old=True)
 
 
 def insert_marker(table: str, marker: Marker, version: int) -> dict[str, Any]:
-    """Return the statement that makes a marker where none is."""
+    """Return the statement that creates a marker, if there is none."""
     return insert(table, {**marker.key, "last_version": number(version)})
 
 
@@ -271,15 +271,15 @@ def commits_before(table: str, pointer: Pointer, start: int, after: Item | None 
 
     Args:
         table: name of the events table.
-        pointer: to the commit.
-        start: version to begin with, inclusive; less than the commit's.
-        after: ``LastEvaluatedKey`` of the reply before.
+        pointer: the pointer to the commit.
+        start: version to begin with (inclusive); less than the commit's.
+        after: ``LastEvaluatedKey`` of the previous reply.
     """
     params: dict[str, Any] = {
         "TableName": table,
         "KeyConditionExpression": "stream_key = :key AND version BETWEEN :start AND :end",
-        # Without fences and commits of other generations. A damaged item without a generation is
-        # returned: later commits must wait for it.
+        # Leave out fences and commits of other generations. Return a damaged item without a
+        # generation, because later commits must wait for it.
         "FilterExpression": (
             "generation = :generation"
             " OR (attribute_not_exists(closed) AND NOT attribute_type(generation, :number))"
@@ -301,7 +301,7 @@ def commits_before(table: str, pointer: Pointer, start: int, after: Item | None 
 
 
 def scan_events(table: str, after: Item | None = None, *, with_events: bool = False) -> Request:
-    """Scan the events table, consistently; without the events themselves unless asked for."""
+    """Scan the events table, consistently, with or without the events themselves."""
     params: dict[str, Any] = {
         "TableName": table,
         "ProjectionExpression": f"{ANY_ITEM_OUTLINE}, events" if with_events else ANY_ITEM_OUTLINE,

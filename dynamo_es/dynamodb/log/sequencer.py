@@ -1,13 +1,13 @@
 """The sequencer: gives every commit its positions in the log, each exactly once.
 
-A sequencer is given *hints*: pointers that say that a commit exists. Hints may be late, repeated,
-out of order or incomplete, and any number of sequencers may run at once or die at any request: the
-log that they write is the same.
+A sequencer gets *hints*: pointers that say that a commit exists. Hints may be late, repeated, out
+of order or incomplete, and any number of sequencers may run at once or die at any request. Each
+commit still gets its positions exactly once.
 
-Two rules ensure that. A page is put at the position after the last one, on the condition that no
-page is there. And it is put only after the markers of all earlier pages are applied. So if the put
-succeeds, the markers that the sequencer has read are true. If another page was faster, the put is
-refused, and the sequencer begins again.
+Two rules ensure that. A page is put at the position after the last one, on the condition that there
+is no page. And it is put only after the markers of all earlier pages are applied. So if the put
+succeeds, the markers that the sequencer has read are up to date. If another page was faster, the
+put is refused, and the sequencer starts over.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, TenantId
 
 _MOST_PUTS: Final = 3
-"""Times that a page is put while it is unknown whether it was stored."""
+"""How often a page is put while it is unknown whether it was stored."""
 _FIRST_WAIT: Final = 0.016
-"""Seconds that a process waits at most after the first lost race. The winner works meanwhile."""
+"""The longest wait after the first lost race, in seconds. The winner works in the meantime."""
 _LONGEST_WAIT: Final = 0.064
 
 
@@ -61,8 +61,8 @@ class _Step(NamedTuple):
     """The result of one step of a sequencer.
 
     Attributes:
-        pages: the page that it put; empty if the log had everything.
-        left: the commits that did not fit in the page.
+        pages: the page that it put; empty if the log already had all commits.
+        left: the commits that did not fit into the page.
     """
 
     pages: list[Page]
@@ -73,7 +73,7 @@ class _Fresh(NamedTuple):
     """Commits that the log lacks.
 
     Attributes:
-        commits: in the order in which they get their positions.
+        commits: the commits, in the order in which they get their positions.
         waiting: number of hints left out because an earlier commit of their stream is set aside.
     """
 
@@ -85,9 +85,9 @@ class Tables(NamedTuple):
     """A log, and the table of the commits that it points to.
 
     Attributes:
-        events: the table of the commits.
-        log: the table of pages and markers.
-        prefix: beginning of the keys of the log's pages; see `LogKeys`.
+        events: name of the table of the commits.
+        log: name of the table of pages and markers.
+        prefix: prefix of the keys of the log's pages; see `LogKeys`.
     """
 
     events: str
@@ -101,7 +101,7 @@ class Tables(NamedTuple):
 
     @property
     def tenant_id(self) -> TenantId:
-        """The tenant that reports name: the log's; the default one for the log of all tenants."""
+        """The tenant of the log, for reports; the default tenant for the log of all tenants."""
         return unescape(self.prefix[:-1])
 
 
@@ -111,27 +111,26 @@ def sequence(
     """Give the hinted commits, and earlier ones of their streams, their positions in the log.
 
     A commit that cannot be read is set aside: it gets no position, nor do later commits of its
-    stream. Other streams go on.
+    stream. Other streams continue.
 
     Args:
         tables: names of the tables.
-        hints: pointers to commits that are stored, or were, in any order. They may repeat
-            themselves or leave commits out. Streams keep the order of the hints as far as
-            versions allow.
-        memory: of this process.
+        hints: pointers to commits that are or were stored, in any order. They may be repeated or
+            leave commits out. The order of the hints is kept as far as versions allow.
+        memory: the memory of this process.
 
     Returns:
-        The pages that this call has put, usually one. Commits that were in the log before, or
-        that another sequencer put there, are not in them.
+        The pages that this call has put, usually one. They do not have commits that were already in
+        the log, or that another sequencer put there.
 
     Raises:
         LogScopeError: the table is in use with another ``log_scope``.
         StoredItemError: the newest page is unreadable. Run `dynamo-es log repair`.
-        ServiceError: AWS refused or did not answer. The log is sound: call again with the same
+        ServiceError: AWS refused or did not answer. The log is undamaged: call again with the same
             hints.
 
-    Cost: for each page, 3 requests, and 1 for each 25 of its streams. 1 fewer if this process put
-    the last page, and 1 fewer if it remembers the markers of all streams. 1 more for each stream
+    Cost: for each page, 3 requests, and 1 for each 25 of its streams. 1 less if this process put
+    the last page, and 1 less if it remembers the markers of all streams. 1 more for each stream
     with commits before the hint that the log lacks. 3 more for each race that another sequencer
     wins. 2 more for the first page of a tenant's log. 1 more a minute, for the minute's item.
     """
@@ -145,7 +144,7 @@ def sequence(
 
 
 def last_position(log: LogKeys) -> Steps[Position | None]:
-    """Return the last position that a page holds; None before the first page."""
+    """Return the last position in the log; None before the first page."""
     response = yield requests.newest_page(log)
     for item in response["Items"]:
         refuse_scope(item)
@@ -155,9 +154,9 @@ def last_position(log: LogKeys) -> Steps[Position | None]:
 
 
 def _in_order(hints: Iterable[Pointer]) -> list[Pointer]:
-    """Return each hint once, with the hints of a stream in the order of generation and version.
+    """Return the hints without repetitions, each stream's ordered by generation and version.
 
-    The hints of a stream keep the places of that stream: of b2 a b1 it makes b1 a b2.
+    A stream keeps its places in the list: b2 a b1 becomes b1 a b2.
     """
     unique = {(hint.stream_key, hint.generation, hint.first_version): hint for hint in hints}
     of_stream: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
@@ -202,7 +201,7 @@ def _not_in_log(
 ) -> Steps[_Fresh]:
     """Return the hinted commits that the log lacks, each after the earlier ones of its stream.
 
-    More commits than a page takes may come back. The surplus is returned as hinted, not looked up.
+    It may return more commits than fit into a page. The surplus is returned unchecked.
     """
     last_versions = {marker: version for marker, version in stored.items() if version is not None}
     unreadable = {
@@ -244,9 +243,9 @@ def _not_in_log(
 
 
 def _between(table: str, known: int, hint: Pointer) -> Steps[list[Pointer]]:
-    """Return the commits after a version and before the hinted one, as far as they are stored.
+    """Return the stored commits after a version and before the hinted one.
 
-    A page of them is enough: the others, and the hinted one, go into a later page.
+    As many as fit into a page are enough. The others, and the hinted one, go into a later page.
 
     Raises:
         _UnreadableError: a commit cannot be read.
@@ -274,7 +273,7 @@ def _overlapping(commit: Pointer) -> StoredItemError:
     return StoredItemError(
         commit.stream_key,
         commit.first_version,
-        "its first version belongs to another commit, which is in the log already.",
+        "its first version belongs to another commit, which is already in the log.",
     )
 
 
@@ -282,20 +281,20 @@ def _without_version(hint: Pointer) -> StoredItemError:
     return StoredItemError(
         hint.stream_key,
         hint.first_version,
-        "the log's marker of its stream has no version that can be read.",
+        "the log's marker of its stream has no readable version.",
     )
 
 
 def _wait_after(lost: int) -> float:
-    """Return the most seconds to wait after so many lost races; losers do not meet again."""
+    """Return the longest wait in seconds after some lost races, which separates the losers."""
     return min(_FIRST_WAIT * lost, _LONGEST_WAIT)
 
 
 def _put(tables: Tables, page: Page, item: Item) -> Steps[bool]:
-    """Put a page; return whether it is in the log, rather than another page at its position.
+    """Put a page; return True if it is in the log, False if another page has its position.
 
     Raises:
-        OutcomeUnknown: the page is not in the log so far, and may still arrive. It is sound then.
+        OutcomeUnknown: the page is not in the log so far, but may still arrive, which does no harm.
     """
     unknown: OutcomeUnknown | None = None
     for attempt in range(1, _MOST_PUTS + 1):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 _MOST_SEEN: Final = 5_000
-"""Markers that a process remembers."""
+"""The most markers that a process remembers."""
 
 
 @dataclass(slots=True)
@@ -27,12 +27,13 @@ class SequencerMemory:
     Attributes:
         new_id: returns a new unique id for a page.
         marked_below: the markers of all pages below this position are applied, for ever.
-        alone: whether this process put the last page below that position, without a race. The log
-            probably still ends there; if not, the put of the next page is refused.
+        alone: whether this process put the last page below that position, without a race. Then the
+            log probably still ends there; if not, the put of the next page is refused.
         clock: returns seconds since the epoch.
         set_aside: sort keys, in the log table, of the commits that this process has set aside.
         waiting: number of hints left out so far because an earlier commit is set aside.
-        noted_at: when this process last put an item of a minute, or its first page; None: neither.
+        noted_at: when this process last put the item of a minute, or else its first page; None:
+            neither.
     """
 
     new_id: Callable[[], str] = field(default=lambda: uuid4().hex)
@@ -46,13 +47,13 @@ class SequencerMemory:
     _seen: list[tuple[Position, dict[Marker, int]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Take what it is given for what was true right now."""
+        """Treat the given facts as true at this time."""
         self._at = self.clock()
 
     def begin(self) -> None:
         """Forget all facts if another table may have replaced this one since the last reply.
 
-        Replacing a table takes longer than so many seconds without a reply (ADR 12).
+        A table does not reply while it is replaced, so a long silence makes that possible (ADR 12).
         """
         now = self.clock()
         if not 0 <= now - self._at < TRUSTED_SECONDS:
@@ -61,9 +62,9 @@ class SequencerMemory:
         self._at = now
 
     def take_seen(self, position: Position | None) -> dict[Marker, int]:
-        """Return the markers that this process knows as they are below a position.
+        """Return the markers that this process knows, as of a position, and forget them here.
 
-        They are the caller's alone, until it keeps them again: two threads never change them.
+        So only the caller can change them, until it calls `keep_seen`.
         """
         try:
             known, seen = self._seen.pop()
@@ -72,7 +73,7 @@ class SequencerMemory:
         return seen if known == position else {}
 
     def keep_seen(self, position: Position, seen: dict[Marker, int]) -> None:
-        """Keep markers as they are below a position, if every page below was seen or put."""
+        """Remember markers as of a position, if every page below it was seen or put."""
         if len(seen) > _MOST_SEEN:
             for marker in list(islice(seen, len(seen) // 2)):
                 del seen[marker]

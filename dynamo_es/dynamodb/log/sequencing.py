@@ -1,4 +1,4 @@
-"""`Sequencing`: gives commits of any tenants their positions, each log by itself."""
+"""`Sequencing`: gives commits of any tenants their positions, each log separately."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 _OF_ALL_LOGS: Final = (CredentialsError, TableNotFoundError)
-"""Errors that no other log would escape."""
+"""Errors that every other log would raise too."""
 
 
 class Runs(Protocol):
-    """Runs an algorithm; `Gateway.run` without a stream."""
+    """Runs an algorithm, as `Gateway.run` does without a stream."""
 
     def __call__(self, operation: str, tenant_id: TenantId, steps: Steps[T]) -> T:
         """Run an algorithm and return its result."""
@@ -48,10 +48,10 @@ class Sequenced(NamedTuple):
     """The result of a call.
 
     Attributes:
-        pages: the pages that it put, of all logs.
-        positions: number of positions given, one for each event.
+        pages: the pages that it put, in all logs.
+        positions: number of assigned positions, one for each event.
         waiting: number of hints left out because an earlier commit of their stream is set aside.
-        left: hints of logs that AWS refused to write; give them again.
+        left: hints of logs that could not be written; pass them again.
         failure: the first error of such a log; None: no log has failed.
     """
 
@@ -63,16 +63,16 @@ class Sequenced(NamedTuple):
 
 
 class Sequencing:
-    """Gives hinted commits their positions. Use it in one thread.
+    """Gives hinted commits their positions. Not thread-safe.
 
-    With a log of each tenant, the hints of a call are grouped by log. Several logs are written at
-    once, and a log that fails does not stop the others.
+    With one log for each tenant, the hints of a call are grouped by log. Several logs are written
+    at once, and a log that fails does not stop the others.
 
     Args:
         logs: the logs.
         run: runs an algorithm; several threads call it if several logs are written at once.
-        memory: what the process remembers of the first log; None: a new one.
-        parallel: logs that are written at once, 1 or more.
+        memory: the memory of the first log; None: a new one.
+        parallel: the most logs that are written at once, 1 or more.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Sequencing:
     def over(
         cls, config: DynamoConfig, gateway: Gateway, memory: SequencerMemory | None = None
     ) -> Sequencing:
-        """Return one of the logs that a configuration names, which sends through a gateway.
+        """Return a `Sequencing` for the logs of a configuration. It sends through a gateway.
 
         Raises:
             ReplicaWriteError: the tables are replicas.
@@ -100,22 +100,22 @@ class Sequencing:
         return cls(Logs.of(config), run, memory, parallel=config.max_parallel)
 
     def memory_of(self, tables: Tables) -> SequencerMemory:
-        """Return what this process remembers of a log."""
+        """Return the memory of a log."""
         return self._memories.of(tables)
 
     def sequence(self, hints: Iterable[Pointer]) -> Sequenced:
         """Give hinted commits their positions; see `dynamo_es.dynamodb.log.sequencer.sequence`.
 
-        With a log of each tenant, this passes over a log whose newest page is unreadable, and
-        logs an error, until `dynamo-es log repair` has repaired it.
+        With one log for each tenant, a log whose newest page is unreadable is skipped with a logged
+        error, until `dynamo-es log repair` has repaired it.
 
         Raises:
             CredentialsError, TableNotFoundError: no log can be written.
             LogScopeError: the table is in use with another ``log_scope``.
-            StoredItemError, ServiceError: of the log of all tenants.
+            StoredItemError, ServiceError: only with one log for all tenants.
         """
         groups = list(self._logs.by_log(hints).items())
-        # The memories are chosen in this thread, each of another log.
+        # Get the memories in this thread, because `Memories` is not thread-safe.
         memories = [self.memory_of(tables) for tables, _ in groups]
         if not self._logs.per_tenant:
             ((tables, some),) = groups
@@ -130,7 +130,7 @@ class Sequencing:
         return done
 
     def set_aside(self, errors: Sequence[StoredItemError]) -> None:
-        """Set commits aside that cannot be read, each in the log of its tenant.
+        """Set aside commits that cannot be read, each in the log of its tenant.
 
         Raises:
             ServiceError: AWS refused or did not answer. Call again.
@@ -150,7 +150,7 @@ class Sequencing:
 
 
 def _added(done: Sequenced, hints: list[Pointer], outcome: Sequenced | Exception) -> Sequenced:
-    """Return what was done with the outcome of one more log, given its hints."""
+    """Return a result that includes the outcome of one more log, given its hints."""
     if isinstance(outcome, Sequenced):
         return Sequenced(
             done.pages + outcome.pages,
@@ -175,7 +175,7 @@ def _added(done: Sequenced, hints: list[Pointer], outcome: Sequenced | Exception
 def _set_aside(
     tables: Tables, errors: list[StoredItemError], memory: SequencerMemory
 ) -> Steps[None]:
-    # Who lists what is set aside finds the log in the registry.
+    # Register the log first: a listing of commits that are set aside finds the logs there.
     if memory.marked_below is None and not memory.set_aside:
         yield from register(tables.keys)
     yield from set_aside(tables.keys, errors, memory)

@@ -2,13 +2,13 @@
 
 Each has an item in the log table, under the partition key ``set-aside`` (in the log of a tenant,
 ``{tenant}#set-aside``). The sort key is
-``{first 32 hex digits of the SHA-256 of the stream's key}#{version}``: a stream's key may be twice
-as long as a sort key. The item holds the stream's key, the commit's version, the reason (without
-any value of the commit) and the time when a sequencer first found the commit.
+``{first 32 hex digits of the SHA-256 of the stream's key}#{version}``, because a stream's key may
+be twice as long as a sort key. The item holds the stream's key, the commit's version, the reason
+(without any value of the commit) and the time when a sequencer first found the commit.
 
-Later commits of the same generation wait: they get their positions once the commit can be read.
+Later commits of the same generation wait, and get their positions when the commit can be read.
 Other streams go on. ``dynamo-es log set-aside`` lists these items. A complete
-``dynamo-es log repair`` removes the items of commits that can be read again or are gone.
+``dynamo-es log repair`` removes the items of commits that can be read again or no longer exist.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dynamo_es.exceptions import StoredItemError
 
 _MOST_NOTED: Final = 10_000
-"""Commits that a process remembers to have set aside."""
+"""The most commits of which a process remembers that it has set them aside."""
 
 _log = logging.getLogger("dynamo_es")
 
@@ -44,7 +44,7 @@ class SetAside:
 
     Attributes:
         stream_key: partition key of its stream in the events table.
-        version: its sort key there, as text: a damaged item's may not be a version.
+        version: its sort key there, as text, because a damaged item's may not be a version.
         reason: why the commit cannot be read.
         since: when a sequencer first found it.
     """
@@ -56,10 +56,10 @@ class SetAside:
 
     @classmethod
     def of(cls, error: StoredItemError, now: float) -> SetAside:
-        """Return the entry of a commit that cannot be read.
+        """Return the entry for a commit that cannot be read.
 
         Args:
-            error: says which commit, and why.
+            error: the error, which names the commit and the reason.
             now: seconds since the epoch.
         """
         since = datetime.fromtimestamp(now, UTC)
@@ -94,12 +94,12 @@ class SetAside:
 def set_aside(
     log: LogKeys, errors: Iterable[StoredItemError], memory: SequencerMemory
 ) -> Steps[None]:
-    """Set commits aside that cannot be read: put an item for each, and log it once a process.
+    """Set aside commits that cannot be read: put an item for each, and log it once in a process.
 
     Raises:
         ServiceError: AWS refused or did not answer. Call again.
 
-    Cost: a request for each commit that this process has not set aside before.
+    Cost: 1 request for each commit that this process has not set aside before.
     """
     for error in errors:
         entry = SetAside.of(error, memory.clock())
@@ -108,7 +108,7 @@ def set_aside(
         with suppress(ConditionRefused):  # another process has put the item
             yield put_entry(log, entry)
         _log.warning(
-            "The commit at version %s of stream %s is set aside: %s It has no position in the log, "
+            "Set aside the commit at version %s of stream %s: %s It has no position in the log, "
             "and later commits of its stream wait. To list such commits, run "
             "`dynamo-es log set-aside`.",
             entry.version,
@@ -121,9 +121,9 @@ def set_aside(
 
 
 def list_set_aside(log: LogKeys) -> Steps[list[SetAside]]:
-    """Return the commits that are set aside, in groups by stream.
+    """Return the commits that are set aside, grouped by stream.
 
-    Cost: a request for each MB of items, which is some thousands.
+    Cost: 1 request for each MB of items, which is some thousands of them.
     """
     found: list[SetAside] = []
     after: Item | None = None
@@ -142,7 +142,7 @@ def forget(log: LogKeys, entries: Iterable[SetAside]) -> Steps[None]:
 
 
 def put_entry(log: LogKeys, entry: SetAside) -> Request:
-    """Put the item of a commit that is set aside, unless there is one: the first time stays."""
+    """Put the item of a commit that is set aside, unless there is one, which has the first time."""
     return Request(
         "put_item",
         {

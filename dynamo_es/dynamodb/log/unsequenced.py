@@ -1,7 +1,7 @@
-"""Looks for stored commits that have no position in the log yet.
+"""Searches for stored commits that have no position in the log yet.
 
-A look takes a few requests, for tables of any size, and so cannot see everything.
-`LogStrategy.unsequenced` says what it promises.
+The search takes a few requests for tables of any size, so it cannot find everything.
+`LogStrategy.unsequenced` documents what you can rely on.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 _NEWEST_STREAMS: Final = 8
-"""Streams of the newest page whose next commit a look reads."""
+"""The most streams of the newest page whose next commit is read."""
 _SCANNED: Final = 25
-"""Items of the events table that a look reads while the log is empty."""
+"""The most items of the events table that are read while the log is empty."""
 _LATE: Final = 5.0
-"""Age, in seconds, at which a commit without a position is late: clocks may differ a little."""
+"""A commit without a position is late at this age, in seconds. Clocks may differ a little."""
 
 
 class Unsequenced(NamedTuple):
-    """The result of a look.
+    """The result of a search.
 
     Attributes:
         found: whether events without a position are stored.
         missed: whether no sequencer seems to run: the log is empty, this process appended the
-            events itself, or they are older than a sequencer takes.
+            events itself, or a running sequencer would already have handled them.
     """
 
     found: bool
@@ -54,11 +54,11 @@ _MISSED: Final = Unsequenced(found=True, missed=True)
 
 
 def look(tables: Tables, own: AppendedCommit | None, now: float) -> Steps[Unsequenced]:
-    """Look for stored commits that have no position in the log.
+    """Search for stored commits that have no position in the log.
 
     Args:
         tables: names of the tables of the commits and the log.
-        own: the commit that this process appended last. None: it has appended none.
+        own: the commit that this process appended last; None: it has appended none.
         now: seconds since the epoch.
 
     Cost: 2 requests; up to 4 if this process has appended.
@@ -67,7 +67,7 @@ def look(tables: Tables, own: AppendedCommit | None, now: float) -> Steps[Unsequ
     if not response["Items"]:
         if not tables.prefix:
             return _MISSED if (yield from _is_anything_stored(tables.events)) else _NOTHING
-        # Events of other tenants say nothing about this log.
+        # Stored events of other tenants prove nothing about this log.
         return _MISSED if own is not None and (yield from _is_left_out(tables, own)) else _NOTHING
     if own is not None and (yield from _is_left_out(tables, own)):
         return _MISSED
@@ -93,10 +93,10 @@ def _is_commit(item: Item) -> bool:
 
 
 def _is_left_out(tables: Tables, own: AppendedCommit) -> Steps[bool]:
-    """Whether a commit is still stored, and not in the log."""
+    """Return whether a commit is still stored but not in the log."""
     category, _, uuid = own.stream_key.rpartition("#")
     marker = Marker.at(category, uuid, own.generation)
-    # Not in a batch: a consumer's IAM policy allows reading single items of the log table.
+    # Not in a batch, because a consumer's IAM policy only allows reads of single log items.
     response = yield requests.get_marker(tables.log, marker)
     if "Item" in response:
         version = readable_version(response["Item"])
@@ -111,7 +111,7 @@ def _is_left_out(tables: Tables, own: AppendedCommit) -> Steps[bool]:
 
 
 def _following(table: str, page: Page) -> Steps[list[Item]]:
-    """Return the stored commits that come next in the streams of the newest page."""
+    """Return the next stored commit of each stream in the newest page."""
     newest: dict[str, Pointer] = {}
     for pointer in reversed(page.pointers):
         if len(newest) < _NEWEST_STREAMS:
@@ -130,7 +130,7 @@ def _following(table: str, page: Page) -> Steps[list[Item]]:
 
 
 def _is_late(item: Item, now: float) -> bool:
-    """Whether a commit is older than a sequencer takes; False if it cannot be read."""
+    """Return whether a commit is too old to be still without a position; False if unreadable."""
     try:
         _, category, uuid = parse_stream_key(item["stream_key"]["S"])
         first = decode_events(item, StreamId(uuid, category=category), None)[0]

@@ -1,1 +1,1 @@
-"""Verifying and repairing the log."""
+"""Verifies, repairs and inspects the log and the streams."""

@@ -1,4 +1,4 @@
-"""The logs that an operator's commands work on: all of a table."""
+"""Finds the logs that an operator's commands work on: all logs in a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def all_logs(gateway: Gateway, logs: Logs) -> list[Tables]:
-    """Return every log of a table; with a log of each tenant, those in the registry.
+    """Return every log in a table. With one log for each tenant, these are those in the registry.
 
     Raises:
         LogScopeError: the table was written with another ``log_scope``.
@@ -27,5 +27,5 @@ def all_logs(gateway: Gateway, logs: Logs) -> list[Tables]:
 
 
 def everywhere(gateway: Gateway, logs: Logs) -> list[Tables]:
-    """Return every log, and where the commits are set aside whose keys are no stream's."""
+    """Return every log, and the log in which commits with invalid stream keys are set aside."""
     return list(dict.fromkeys([*all_logs(gateway, logs), logs.shared]))

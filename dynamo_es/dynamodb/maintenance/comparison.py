@@ -29,15 +29,15 @@ _COMPARED = ("stream_name", "event_count", "event_names", "outbox", "versionless
 
 
 class Comparison:
-    """Takes the pages of the log in once more, then reads the streams to compare them with.
+    """Compares the pages of the log, read once more, with the streams.
 
     Args:
         gateway: sends the requests.
         table: name of the events table.
         doubtful: generations on which the two tables differ.
         note: called with each fault, a sentence.
-        note_torn: called with the position of, and the pointer to, each commit after the last one
-            that the events table has of its stream.
+        note_torn: called with position and pointer of each commit in the log that comes after the
+            last commit of its stream in the events table.
         now: seconds since the epoch.
     """
 
@@ -61,11 +61,11 @@ class Comparison:
         }
 
     def add(self, item: Item) -> None:
-        """Take a page in."""
+        """Add a page of the log."""
         try:
             page = read_page(item)
         except StoredItemError:
-            return  # noted when the pages were read first
+            return  # the first read of the pages has noted it
         position = page.first
         for pointer in page.pointers:
             marker = pointer.marker
@@ -74,7 +74,7 @@ class Comparison:
             position += pointer.event_count
 
     def finish(self) -> None:
-        """Note every commit on which the two tables differ."""
+        """Report every commit on which the two tables differ."""
         for marker, entry in self._doubtful.items():
             self._compare(entry, self._pointers[marker])
 
@@ -87,7 +87,7 @@ class Comparison:
             return  # deleted long ago
         for position, pointer in pointers:
             commit = stored.get(pointer.first_version)
-            # A commit that ends after the log was noted when the table was scanned.
+            # The scan of the table has already noted commits that end after the log.
             if pointer.first_version not in damaged and (
                 commit is None or commit.last_version <= entry.last
             ):
@@ -98,8 +98,8 @@ class Comparison:
         for version, commit in stored.items():
             if version <= entry.last and version not in pointed_to and not _in_gap(entry, version):
                 self._note(
-                    f"Not in the log: {name_commit(commit)} though the log is at version "
-                    f"{entry.last} of that stream: another commit has those versions."
+                    f"Not in the log: {name_commit(commit)} although the log is at version "
+                    f"{entry.last} of that stream. Another commit has those versions."
                 )
 
     def _read(self, entry: LedgerEntry) -> tuple[dict[int, Pointer], set[int]] | None:
@@ -130,7 +130,7 @@ class Comparison:
             self._note(
                 f"Position {position} points to {name_commit(pointer)} which the events table does "
                 "not have, and no deletion explains that. Were the tables restored to different "
-                "moments?"
+                "times?"
             )
             return
         wrong = [name for name in _COMPARED if getattr(pointer, name) != getattr(commit, name)]
@@ -141,7 +141,7 @@ class Comparison:
             )
 
     def _is_young(self, entry: LedgerEntry) -> bool:
-        """Whether the fences of a deletion would not have expired yet."""
+        """Return whether a deletion's fences would still exist."""
         return entry.generation / 1_000_000 + FENCE_SECONDS > self._now
 
     def _items_of(self, stream_key: str) -> list[Item]:
@@ -161,15 +161,15 @@ class Comparison:
 
 
 def check_content(item: Item, pointer: Pointer, most_bytes: int) -> None:
-    """Check that a commit holds as many events, with the names, as its attributes say.
+    """Check that a commit's events agree with its count and names.
 
     Args:
         item: the commit as stored.
-        pointer: to the commit.
-        most_bytes: bytes that the events may take uncompressed.
+        pointer: the pointer to the commit.
+        most_bytes: the most bytes of the events, uncompressed.
 
     Raises:
-        StoredItemError: the commit does not. The error has no value of an event in it.
+        StoredItemError: they do not agree. The error does not quote a value of an event.
     """
     events = decode_events(item, _NO_STREAM, None, most_bytes)
     reason = None

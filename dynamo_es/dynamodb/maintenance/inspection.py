@@ -1,4 +1,4 @@
-"""`Inspector`: reads the tables in parts of limited size, for tools that show stored items."""
+"""`Inspector`: reads the tables in bounded parts, for tools that show stored items."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class FoundPosition(NamedTuple):
     """The result of a search for an event's position.
 
     Attributes:
-        position: of the event; None: not found so far.
-        looked_back_to: the first position that was looked at; 1: all were.
+        position: position of the event; None: not found so far.
+        looked_back_to: the lowest position that was searched; 1: the whole log was.
     """
 
     position: Position | None
@@ -59,7 +59,7 @@ class Inspector:
     Args:
         config: names of the tables.
         client: returns the client for the tables.
-        observer: receives a report of each operation. None: no reports.
+        observer: called with a report of each operation; None: no reports.
     """
 
     def __init__(
@@ -76,20 +76,20 @@ class Inspector:
     def categories(
         self, after: str | None = None, *, most_requests: int = 20
     ) -> PartOfList[tuple[TenantId, str | None]]:
-        """Return tenants with their categories, from the log's table, in any order.
+        """Return pairs of a tenant and one of its categories, in any order, from the log table.
 
         A tenant or category whose streams are all deleted may be among them.
 
         Args:
-            after: ``next`` of the part before; None: from the beginning.
-            most_requests: requests to send at most.
+            after: ``next`` of the previous part; None: from the beginning.
+            most_requests: the most requests to send.
 
         Raises:
             ServiceError: AWS refused or did not answer.
 
-        Cost: a scan that jumps over the rest of a partition at the end of each reply, so 1
-        request for each MB, and at most 1 for each partition: 16 a category. The replies leave out
-        what is known already.
+        Cost: a scan that skips the rest of a partition after each reply. So it takes 1 request for
+        each MB, and at most 1 for each partition, of which a category has 16. The replies leave out
+        known categories.
         """
         return some_categories(self._gateway, self._tables.log, after, most_requests)
 
@@ -102,21 +102,21 @@ class Inspector:
         id_prefix: str = "",
         limit: int = 50,
     ) -> PartOfList[ListedStream]:
-        """Return streams of a category, also deleted ones, in the order of their last hex digit.
+        """Return streams of a category, including deleted ones, ordered by their last hex digit.
 
         Args:
-            category: of the streams; None: streams without one.
-            tenant_id: of the streams.
-            after: ``next`` of the part before; None: from the beginning.
-            id_prefix: first characters of the UUIDs.
-            limit: most streams, up to 100.
+            category: category of the streams; None: streams without one.
+            tenant_id: tenant of the streams.
+            after: ``next`` of the previous part; None: from the beginning.
+            id_prefix: first characters of the UUIDs; empty: all streams.
+            limit: the most streams, up to 100.
 
         Raises:
             InvalidStreamIdError: ``after`` does not come from a part of the list.
             ServiceError: AWS refused or did not answer.
 
-        Cost: 1 request for the markers of as many streams, and 1 more for each of the 16
-        partitions that it gets to; 1 request for their names.
+        Cost: 1 request for the markers of the streams, and 1 more for each of the 16 partitions
+        that it reaches; 1 request for their names.
         """
         return some_streams(
             self._gateway,
@@ -137,7 +137,7 @@ class Inspector:
             InvalidStreamIdError: a tenant and a category make a key that is too long.
             ServiceError: AWS refused or did not answer.
 
-        Cost: 1 request for each hundred.
+        Cost: 1 request for each 100 streams.
         """
         keys = {stream_key(tenant_prefix(tenant), one): (tenant, one) for tenant, one in streams}
         steps = beginnings(self._tables.events, list(keys))
@@ -149,7 +149,7 @@ class Inspector:
         ]
 
     def generations(self, tenant_id: TenantId, stream_id: StreamId) -> list[MarkedGeneration]:
-        """Return the generations of a stream that the log knows, newest first; at most 100.
+        """Return the generations of a stream in the log, newest first, at most 100.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -170,15 +170,15 @@ class Inspector:
         before: Position | None = None,
         most_requests: int = 4,
     ) -> FoundPosition:
-        """Find the position of an event, from the end of the log or a position backwards.
+        """Search for the position of an event, backward from a position or the end of the log.
 
         Args:
-            tenant_id: of the stream.
+            tenant_id: tenant of the stream.
             stream_id: the event's stream.
-            generation: of the event.
-            version: of the event; in a stream without versions, its number.
-            before: look before this position only; None: from the end.
-            most_requests: requests to send, each for about 1 MB of the log.
+            generation: generation of the event.
+            version: version of the event; in a versionless stream, its number; 1-based.
+            before: search only before this position (exclusive); None: from the end.
+            most_requests: the most requests to send, each for about 1 MB of the log.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -197,19 +197,20 @@ class Inspector:
         below: int | None = None,
         limit: int = 50,
     ) -> list[StoredItem]:
-        """Return items of a stream from the newest down: the snapshot, then commits and fences.
+        """Return items of a stream, newest first: the snapshot, then commits and fences.
 
         Args:
-            tenant_id: of the stream.
+            tenant_id: tenant of the stream.
             stream_id: the stream.
-            below: return items whose ``place`` is below this one; None: from the top.
-            limit: most items. A reply of 1 MB may hold fewer; only an empty list is the end.
+            below: only items whose ``place`` is below this one (exclusive); None: from the top.
+            limit: the most items. There may be fewer, because a reply has at most 1 MB. Only an
+                empty list means the end.
 
         Raises:
             InvalidStreamIdError: tenant and category make a key that is too long.
             ServiceError: AWS refused or did not answer.
 
-        Cost: 1 request, a read unit for each 4 KB.
+        Cost: 1 request, and 1 read unit for each 4 KB.
         """
         key = stream_key(tenant_prefix(tenant_id), stream_id)
         request = _query_items(self._tables.events, key, below, limit)

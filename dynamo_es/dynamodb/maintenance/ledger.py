@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LedgerEntry:
-    """What the log has of a generation of a stream.
+    """The part of a stream's generation that is in the log.
 
     Attributes:
         last: last version in the log.
-        gaps: first and last version of each run of versions that the log leaves out. A deletion
-            that was faster than the sequencer makes them.
+        gaps: first and last version of each run of versions that the log leaves out, because a
+            deletion was faster than the sequencer.
         stream_key: partition key of the stream.
         generation: number of the generation.
-        digest: sum of the hashes of the log's pointers to the commits, whatever their order.
+        digest: sum of the hashes of the log's pointers to the commits, independent of their order.
         stored: the same sum for the commits in the events table.
     """
 
@@ -39,13 +39,13 @@ class LedgerEntry:
 
 
 class Ledger:
-    """Takes the pages of the log in, in order, and notes each contradiction.
+    """Adds up the pages of the log, in order, and reports each contradiction.
 
     Args:
         note: called with each fault, a sentence.
 
     Attributes:
-        entries: what the log has of each generation, by their markers.
+        entries: the entry of each generation, by its marker.
     """
 
     def __init__(self, note: Callable[[str], None]) -> None:
@@ -56,10 +56,10 @@ class Ledger:
         self._before_last_page: dict[Marker, int] = {}
 
     def add(self, page: Page) -> None:
-        """Take a page in."""
+        """Add a page."""
         if self._following is not None and page.first != self._following:
             self._note(
-                f"A page begins at position {page.first}, and the one before it ends at "
+                f"A page begins at position {page.first}, but the one before it ends at "
                 f"{self._following - 1}. Positions must have no gaps."
             )
         self._following = page.following
@@ -84,29 +84,28 @@ class Ledger:
         self._before_last_page.setdefault(marker, entry.last)
         if pointer.first_version <= entry.last:
             self._note(
-                f"Position {position} is given to {name_commit(pointer)} although the log was at "
-                f"version {entry.last} of that stream before: the commit has a second position, or "
-                "one out of order."
+                f"Position {position} is given to {name_commit(pointer)} although the log was "
+                f"already at version {entry.last} of that stream: the commit has a second "
+                "position, or one out of order."
             )
         elif pointer.first_version > entry.last + 1:
             entry.gaps.append((entry.last + 1, pointer.first_version - 1))
         entry.last = max(entry.last, pointer.last_version)
 
     def is_new(self, commit: Pointer) -> bool:
-        """Whether a commit comes after the last version that the log has of its stream."""
+        """Return whether a commit comes after the last version of its stream in the log."""
         entry = self.entries.get(commit.marker)
         return entry is None or commit.first_version > entry.last
 
     def has(self, commit: Pointer) -> bool:
-        """Whether a stored commit that is not new is in the log; notes a fault if it is not."""
+        """Return whether a stored, not new commit is in the log. If not, report a fault."""
         entry = self.entries[commit.marker]
         entry.stored += hash(commit)
         for first, last in entry.gaps:
             if first <= commit.first_version <= last:
                 self._note(
-                    f"Not in the log: {name_commit(commit)} though the log is at version "
-                    f"{entry.last} of "
-                    "that stream: it will never get a position."
+                    f"Not in the log: {name_commit(commit)} although the log is at version "
+                    f"{entry.last} of that stream. It will never get a position."
                 )
                 return False
         if commit.last_version > entry.last:
@@ -123,11 +122,11 @@ class Ledger:
             self._ended[stream_key] = generation
 
     def has_ended(self, entry: LedgerEntry) -> bool:
-        """Whether a deletion or a later generation has ended a generation."""
+        """Return whether a deletion or a later generation has ended a generation."""
         return self._ended[entry.stream_key] >= entry.generation
 
     def doubtful(self) -> dict[Marker, LedgerEntry]:
-        """Return the generations on which the two tables differ, and no deletion explains it."""
+        """Return the generations on which the tables differ without a deletion as the reason."""
         return {
             marker: entry
             for marker, entry in self.entries.items()
@@ -135,18 +134,18 @@ class Ledger:
         }
 
     def check_leading(self, versions: Mapping[Marker, int]) -> None:
-        """Check that no marker, read before the pages, has a later version than the pages."""
+        """Check that no marker has a later version than the pages, which were read after it."""
         for marker, version in versions.items():
             entry = self.entries.get(marker)
             reached = 0 if entry is None else entry.last
             if version > reached:
                 self._note(
-                    f"The marker {marker.log_key} / {marker.place} says version {version}, and "
+                    f"The marker {marker.log_key} / {marker.place} says version {version}, but "
                     f"the pages end at {reached}: the versions between will never get a position."
                 )
 
     def lagging(self, versions: Mapping[Marker, int]) -> list[Marker]:
-        """Return the markers with an earlier version than the pages, which were read later."""
+        """Return the markers with an earlier version than the pages, which were read after them."""
         return [
             marker for marker, entry in self.entries.items() if versions.get(marker, 0) < entry.last
         ]
@@ -163,7 +162,7 @@ class Ledger:
             version = versions.get(marker, 0)
             if version < due:
                 self._note(
-                    f"The marker {marker.log_key} / {marker.place} says version {version}, and the "
+                    f"The marker {marker.log_key} / {marker.place} says version {version}, but the "
                     f"pages before the last one are at {due}: commits can get a second position."
                 )
 
@@ -191,7 +190,7 @@ class Ledgers:
 
     @property
     def streams(self) -> int:
-        """Number of generations of streams in the logs."""
+        """The number of generations of streams in the logs."""
         return sum(len(ledger.entries) for ledger in self._all.values())
 
     def markers_of(self, tables: Tables, versions: Mapping[Marker, int]) -> dict[Marker, int]:
@@ -211,7 +210,7 @@ class Ledgers:
         marked = {f"{marker.log_key.partition('#')[0]}#" for marker in versions}
         for prefix in sorted(marked - known):
             self._note(
-                f"The log {prefix}log has markers and is not in the registry, so consumers of all "
+                f"The log {prefix}log has markers but is not in the registry, so consumers of all "
                 "tenants do not find it."
             )
 
@@ -224,7 +223,7 @@ class Ledgers:
 
 
 def name_commit(pointer: Pointer) -> str:
-    """Return how a fault names a commit; a comma ends it."""
+    """Return the text by which a fault names a commit. It ends with a comma."""
     return (
         f"the commit at version {pointer.first_version} of {pointer.stream_key}, "
         f"generation {pointer.generation},"

@@ -1,6 +1,6 @@
-"""What the log table's items say about events that a restore took away, and the writes against it.
+"""Finds log table items that are ahead of restored tables, and plans the writes that put them back.
 
-Pure functions: an item and the ends of the logs and streams go in, a `PutBack` comes out.
+These are pure functions: from an item and the ends of logs and streams they make a `PutBack`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CHECKPOINT: Final = "checkpoint"
 
 
 class Head(NamedTuple):
-    """The last event of a stream that the events table has.
+    """The last event of a stream in the events table.
 
     Attributes:
         generation: the newest generation.
@@ -40,14 +40,14 @@ class Head(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """Where the logs and the streams end.
+    """The ends of the logs and of the streams.
 
     Attributes:
-        log: last position of each log, by what its keys begin with.
-        markers: last version in the log of each generation; missing ones are not in the log. By the
-            keys of the markers.
+        log: last position of each log, by the prefix of its keys.
+        markers: last version of each generation in the log, by the key of its marker; generations
+            that are not in the log are missing.
         heads: the last event of each stream, by the stream's key.
-        hashed: the keys of the streams, by the hashes that stand for long ones.
+        hashed: the keys of the streams, by the hashes that replace long keys.
     """
 
     log: Mapping[str, Position]
@@ -57,14 +57,14 @@ class Ends(NamedTuple):
 
 
 class PutBack(NamedTuple):
-    """An item that knows more than the tables do, and is put back or removed.
+    """An item that is ahead of the tables, and the write that puts it back or removes it.
 
     Attributes:
-        kind: what it is.
+        kind: kind of the item.
         log_key: its partition key.
         place: its sort key.
         before: the position or version that it has.
-        after: the one that it gets. None: it is removed.
+        after: the position or version that it gets; None: it is removed.
         request: puts it back, if it has not changed since it was read.
     """
 
@@ -77,7 +77,7 @@ class PutBack(NamedTuple):
 
 
 def put_back(table: str, item: Item, ends: Ends) -> PutBack | None:  # noqa: PLR0911 - one a kind
-    """Return how an item is put back; None: it is not after any end, or of another kind.
+    """Return how to put an item back; None: it is not after an end, or of another kind.
 
     Raises:
         KeyError, ValueError: the item cannot be read.
@@ -128,7 +128,7 @@ def _kind_of(item: Item) -> Kind | None:  # noqa: PLR0911 - one a kind
 
 
 def _log_of(item: Item, ends: Ends) -> str:
-    """Return what the keys of an item's log begin with."""
+    """Return the prefix of the keys of an item's log."""
     tenant = item["log_key"]["S"].partition(SEPARATOR)[0] + SEPARATOR
     return tenant if tenant in ends.log else ""
 
@@ -141,7 +141,7 @@ def _cursor(table: str, item: Item, ends: Ends) -> PutBack | None:
         stream_key = ends.hashed.get(item["place"]["S"].rpartition(SEPARATOR)[2])
     head = ends.heads.get(stream_key or "")
     if head is None:
-        return None  # a stream that is made again has a later generation, and begins anew
+        return None  # if the stream is created again, the cursor starts over in a later generation
     generation, version = int(item["generation"]["N"]), int(item["version"]["N"])
     if generation <= head.generation and (
         version <= head.version or 0 < generation < head.generation
@@ -159,7 +159,7 @@ def _cursor(table: str, item: Item, ends: Ends) -> PutBack | None:
 
 
 def _parked(table: str, item: Item, end: int) -> PutBack | None:
-    """Return how a parked stream in the order of a log, or of a stream, is put back."""
+    """Return how to put back a parked stream, in the order of a log or of a stream."""
     first, seen = int(item["first"]["N"]), int(item["seen"]["N"])
     if seen <= end:
         return None
@@ -204,7 +204,7 @@ def _removed(
 
 
 def _update(table: str, item: Item, update: str, attribute: str, values: dict[str, Any]) -> Request:
-    """Return an update on the condition that an attribute is as it was read."""
+    """Return an update on the condition that an attribute is unchanged since it was read."""
     return Request(
         "update_item",
         {
@@ -226,5 +226,5 @@ def _result(item: Item, kind: Kind, before: int, after: int | None, request: Req
 
 
 def hash_of(stream_key: str) -> str:
-    """Return the hash that stands for a stream's key where the key is too long."""
+    """Return the hash that replaces a stream's key if the key is too long."""
     return sha256(stream_key.encode()).hexdigest()

@@ -42,7 +42,7 @@ _log = logging.getLogger("dynamo_es")
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What a repair has done, or has done so far.
+    """The results of a repair, complete or so far.
 
     Attributes:
         scanned: number of items of the events table that were read.
@@ -50,11 +50,11 @@ class Repaired:
         commits: number of commits among the items read.
         foreign: number of items that this library did not write.
         pages: number of pages put into the log.
-        positions: number of positions given, one for each event.
+        positions: number of assigned positions, one for each event.
         complete: whether the whole table was scanned.
         set_aside: number of commits, fences and snapshots that cannot be read.
         waiting: number of commits without a position because an earlier one is set aside.
-        removed: number of commits removed from the newest page because no stream can have them.
+        removed: number of impossible commits that were removed from the newest page.
     """
 
     scanned: int = 0
@@ -73,8 +73,8 @@ class Scanned(NamedTuple):
     """The items that one request of a scan has read.
 
     Attributes:
-        items: as stored.
-        found: the same items, sorted into commits and the rest.
+        items: the items as stored.
+        found: the same items, sorted into commits, damaged and foreign ones.
     """
 
     items: list[Item]
@@ -93,37 +93,37 @@ def repair(  # noqa: PLR0913 - options, each by its name
 ) -> Repaired:
     """Give a position to every commit of the events table that has none.
 
-    The existing log does not change, so you can stop a repair and run it again at any time, also
+    The existing log does not change. So you can stop a repair and run it again at any time, even
     during appends and while sequencers run. Commits get their positions in the order in which the
     scan finds them: streams in any order, the commits of a stream in the order of their versions.
 
     A commit that cannot be read is set aside (see `dynamo_es.dynamodb.log.set_aside`). A complete
-    repair removes the entries of commits that can be read again or are gone. If every sequencer
-    stops at the newest page, because no stream can have a commit that it points to, that page is
+    repair removes the entries of commits that can be read again or no longer exist. If every
+    sequencer stops at the newest page, because the page points to an impossible commit, the page is
     repaired first.
 
-    In a new log table it rebuilds the logs from the streams. Positions then have the times of the
-    repair (`LogStrategy.position_at`), because the scan does not follow the order of the appends.
-    With a log of each tenant, a log that cannot be repaired does not stop the others; the first
-    error is raised at the end.
+    In a new log table, a repair rebuilds the logs from the streams. Positions then have the times
+    of the repair (`LogStrategy.position_at`), because the scan does not follow the order of the
+    appends. With one log for each tenant, a log that cannot be repaired does not stop the others;
+    the first error is raised at the end.
 
     Args:
         config: names of the tables.
         client: returns the client for the tables.
-        observer: receives a report of each operation. None: no reports.
-        memory: what the process remembers of the log. None: a new one.
+        observer: called with a report of each operation; None: no reports.
+        memory: the memory of this process; None: a new one.
         tenant_id: tenant whose log to repair, if each tenant has one; the whole events table is
-            read all the same. None: all logs.
-        on_progress: called with what the repair has done so far.
+            still read. None: all logs.
+        on_progress: called with the results so far.
         stopped: called after each request of the scan; True ends the repair.
 
     Raises:
         ServiceError: AWS refused or did not answer. Run the repair again.
-        InputError: a tenant is given, and one log holds all tenants' events.
+        InputError: a tenant is given, but one log holds all tenants' events.
         LogScopeError: the table was written with another ``log_scope``.
 
-    Cost: the read units of the whole events table; a request for each hundred commits that are in
-    the log; a page with its markers for each hundred that are not.
+    Cost: the read units of the whole events table; 1 request for each 100 commits that are in the
+    log; a page with its markers for each 100 that are not.
     """
     work = _Repair(config, client, observer, memory, tenant_id)
     done = Repaired(expected=count_items(config, client, observer), removed=work.begin())
@@ -149,7 +149,7 @@ def repair(  # noqa: PLR0913 - options, each by its name
             set_aside=done.set_aside + len(found.damaged),
         )
         pending += found.pointers
-        # In parts: each has a deadline of its own.
+        # In parts, because each part has its own deadline.
         while len(pending) >= MAX_POINTERS:
             give(pending[:MAX_POINTERS])
             del pending[:MAX_POINTERS]
@@ -169,7 +169,7 @@ def repair(  # noqa: PLR0913 - options, each by its name
 
 
 class _Repair:
-    """The logs that a repair works on, and what it found in each before it began."""
+    """The logs that a repair works on, and the commits that were set aside in each before."""
 
     def __init__(
         self,
@@ -184,15 +184,15 @@ class _Repair:
         self._logs = Logs.of(config)
         if tenant_id is not None and not self._logs.per_tenant:
             raise InputError(
-                "A repair of one tenant needs a log of each tenant, and here one log holds the "
-                "events of all: repair it without a tenant."
+                "A repair of one tenant needs one log for each tenant, but here one log holds the "
+                "events of all tenants: repair it without a tenant."
             )
         self._only = None if tenant_id is None else self._logs.of_tenant(tenant_id)
         self._sequencing = Sequencing.over(config, self.gateway, memory)
         self._before: dict[Tables, list[SetAside]] = {}
 
     def begin(self) -> int:
-        """Repair the newest pages, note what is set aside, and return the commits removed."""
+        """Repair the newest pages, and read the commits set aside; return how many were removed."""
         removed = 0
         for tables in everywhere(self.gateway, self._logs):
             if self._only not in {None, tables}:
@@ -212,7 +212,7 @@ class _Repair:
         return given
 
     def set_aside(self, damaged: list[StoredItemError]) -> None:
-        """Set commits aside that cannot be read."""
+        """Set aside commits that cannot be read."""
         if self._only is not None:
             of_stream = self._logs.of_stream
             damaged = [one for one in damaged if of_stream(one.stream_key) == self._only]
@@ -220,7 +220,7 @@ class _Repair:
             self._sequencing.set_aside(damaged)
 
     def forget_readable(self) -> None:
-        """Remove the entries of commits that can be read again or are gone."""
+        """Remove the entries of commits that can be read again or no longer exist."""
         for tables, before in self._before.items():
             unreadable = self._sequencing.memory_of(tables).set_aside
             if readable := [entry for entry in before if entry.place not in unreadable]:
@@ -231,13 +231,14 @@ class _Repair:
 
 
 def repair_newest_page(log: LogKeys, new_id: Callable[[], str]) -> Steps[int]:
-    """Remove from the newest page the commits that no stream can have; return their number.
+    """Remove impossible commits from the newest page; return their number.
 
-    Such a commit (with figures of 38 digits, say) can have no marker. No page follows one whose
-    markers are missing, so every sequencer stops there. It is always the newest page.
+    Such a commit (for example, with a version of 38 digits) cannot have a marker. A page is put
+    only after the markers of the page before it, so every sequencer stops there. So it is always
+    the newest page.
 
-    The other commits are put again from the page's first position on. Without any, the page is
-    deleted. A sound page stays the same.
+    The other commits are put again from the page's first position on. If there are none, the page
+    is deleted. A page without impossible commits does not change.
 
     Args:
         log: the log.
@@ -265,7 +266,7 @@ def repair_newest_page(log: LogKeys, new_id: Callable[[], str]) -> Steps[int]:
             return 0
         removed = len(page.pointers) - len(kept)
         _log.warning(
-            "The page at position %d is repaired: removed %d commits that no stream can have.",
+            "Repaired the page at position %d: removed %d commits that no stream can have.",
             page.first,
             removed,
         )
@@ -276,7 +277,7 @@ def repair_newest_page(log: LogKeys, new_id: Callable[[], str]) -> Steps[int]:
 def read_set_aside(
     config: DynamoConfig, client: Callable[[], DynamoDBClient], observer: Observer | None = None
 ) -> list[SetAside]:
-    """Return the commits that are set aside, in groups by stream.
+    """Return the commits that are set aside, grouped by stream.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -289,7 +290,7 @@ def read_set_aside(
 
 
 def scan_commits(gateway: Gateway, table: str, *, with_events: bool = False) -> Iterator[Scanned]:
-    """Scan the events table; yield the items of each request, sorted into commits and the rest.
+    """Scan the events table; yield the items of each request, sorted by `find_pointers`.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -324,12 +325,12 @@ def fetch_pages(
 def count_items(
     config: DynamoConfig, client: Callable[[], DynamoDBClient], observer: Observer | None = None
 ) -> int:
-    """Return the approximate number of items of the events table: DynamoDB counts every six hours.
+    """Return the approximate number of items of the events table, which DynamoDB counts every 6 h.
 
     Raises:
         ServiceError: AWS refused or did not answer.
     """
-    # A table's description does not take ReturnConsumedCapacity.
+    # DescribeTable does not accept ReturnConsumedCapacity.
     gateway = Gateway(client, replace(config, report_capacity=False), observer)
     steps = _one(describe_table(config.events_table))
     return int(gateway.run("count", DEFAULT_TENANT, None, steps)["Table"].get("ItemCount", 0))

@@ -1,4 +1,4 @@
-"""`StoredItem`: an item of a stream as the events table keeps it, for tools that show it."""
+"""`StoredItem`: an item of a stream as it is stored in the events table, for tools that show it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent
 
 ItemKind: TypeAlias = Literal["commit", "snapshot", "fence", "unreadable"]
-"""A commit; the snapshot; a fence, which a deletion leaves; an item that cannot be read."""
+"""A commit, the snapshot, a fence that a deletion left, or an item that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +32,14 @@ class StoredItem:
     """An item of a stream.
 
     Attributes:
-        kind: see `ItemKind`.
+        kind: kind of the item.
         place: its sort key; for a commit and a fence, the first version.
         first: number of its first event in the stream, 1-based; for a snapshot, its version.
-        last: number of its last event.
+        last: number of its last event (inclusive).
         generation: its generation; for a fence, the one that it closes; 0 if it cannot be read.
         versioned: whether its events have versions.
-        size: its bytes, by DynamoDB's rules.
-        write_units: charged for writing it alone; in a transaction, twice as many.
+        size: number of bytes, by DynamoDB's rules.
+        write_units: write units of writing it alone; in a transaction, twice as many.
         compressed: whether its events are compressed.
         events: its events; for a snapshot, the snapshot.
         for_outbox: versions of the events that the outbox publishes.
@@ -66,9 +66,9 @@ def stored_item(item: Item, stream_id: StreamId, most_bytes: int) -> StoredItem:
     """Return an item of the events table as a `StoredItem`.
 
     Args:
-        item: in the wire format, with all its attributes.
-        stream_id: its stream. Events get the name that the item holds, if this id has none.
-        most_bytes: most bytes of its events, uncompressed.
+        item: the item in the wire format, with all its attributes.
+        stream_id: its stream. If the id has no name, events get the name that the item holds.
+        most_bytes: the most bytes of its events, uncompressed.
     """
     try:
         if is_fence(item):

@@ -1,9 +1,9 @@
-"""Cuts off the end of a log that points to commits which the events table does not have.
+"""Cuts off the end of a log that points to commits that the events table does not have.
 
-Two tables that were restored to different moments contradict each other: the log, of a later
-moment, has positions of commits that are not stored, and consumers have handled them. A new commit
-at such a version would never get a position. So the log is cut before the first such commit, and
-markers and consumers are put back to its new end. A repair then gives the stored commits after it
+Two tables that were restored to different times contradict each other. A log of a later time has
+positions of commits that are not stored, and consumers have handled them. A new commit at such a
+version would never get a position. So the log is cut before the first such commit, and markers and
+consumers are put back to its new end. Then a repair gives the stored commits after the new end
 their positions again.
 """
 
@@ -46,9 +46,9 @@ class Cut:
 
     Attributes:
         log: partition key of the log's pages.
-        end: the last position that stays.
-        last: the last position before.
-        commits: number of commits that lose their positions, whether they are stored or not.
+        end: the last position that stays (inclusive).
+        last: the last position before the cut.
+        commits: number of commits that lose their positions, stored or not.
     """
 
     log: str
@@ -59,13 +59,13 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Truncation:
-    """What a truncation does, or would do.
+    """The plan of a truncation.
 
     Attributes:
         torn: number of commits of the log that the events table does not have.
-        cuts: for each log that is cut, where.
-        put_back: markers and consumers that are after an end, with what they get.
-        newest: for each log, its keys and its newest page, by which a change is noticed.
+        cuts: the cut of each log that is cut.
+        put_back: markers and consumers that are after an end, with their new values.
+        newest: for each log, its keys and its newest page, to notice a change.
         requests: the writes on the pages, in order.
     """
 
@@ -88,12 +88,12 @@ def plan_truncation(
     *,
     clock: Callable[[], float] = time.time,
 ) -> Truncation:
-    """Return what a truncation would do; only reads.
+    """Plan a truncation. It only reads.
 
     Args:
         config: names of the tables.
         client: returns the client for the tables.
-        observer: receives a report of each operation. None: no reports.
+        observer: called with a report of each operation; None: no reports.
         clock: returns seconds since the epoch.
 
     Raises:
@@ -101,7 +101,7 @@ def plan_truncation(
         LogScopeError: the table was written with another ``log_scope``.
         ServiceError: AWS refused or did not answer.
 
-    Cost: that of a verification, and the read units of both whole tables once more.
+    Cost: the cost of a verification, and the read units of both whole tables once more.
     """
     report = verify(config, client, observer, clock=clock)
     return _Plan(config, Gateway(client, config, observer)).made(report.torn, report.torn_from)
@@ -113,15 +113,15 @@ def truncate(
     plan: Truncation,
     observer: Observer | None = None,
 ) -> None:
-    """Carry a truncation out. Nothing else may write to the tables meanwhile.
+    """Carry out a truncation. Nothing else may write to the tables at the same time.
 
-    Consumers are put back first, then the markers; then the pages are deleted from the newest one
-    down, so that an interrupted truncation is found, and finished, by the next one.
+    Consumers are put back first, then markers. Then the pages are deleted from the newest one down.
+    So the next truncation finds and finishes an interrupted one.
 
     Raises:
         ReplicaWriteError: the tables are replicas.
         ServiceError: an item has changed since it was read, or AWS refused or did not answer. Stop
-            writers, sequencers and consumers, and begin anew.
+            writers, sequencers and consumers, and start over with a new plan.
     """
     config.refuse_in_replica("truncate")
     gateway = Gateway(client, config, observer)
@@ -161,7 +161,7 @@ class _Plan:
         )
 
     def _cut(self, tables: Tables, torn_from: Position | None) -> Position:
-        """Note how a log is cut; return its last position afterwards."""
+        """Plan the cut of a log; return its last position afterwards."""
         keys, end, last, lost = tables.keys, 0, 0, 0
         pages: list[Request] = []
         page: Page | None = None
@@ -186,7 +186,7 @@ class _Plan:
             else:
                 pages.append(requests.delete_page(keys, page.first, page.writer))
         self._newest.append((keys, page))
-        # From the newest one down. The page of the first torn commit is the last to go.
+        # Delete from the newest page down. The page of the first torn commit comes last.
         self._requests += reversed(pages)
         if lost:
             self._cuts.append(Cut(keys.pages, end, last, lost))
@@ -247,7 +247,8 @@ def _changed(table: str) -> ServiceError:
     return ServiceError(
         "TruncateTorn",
         "Changed",
-        "The log changed meanwhile. Stop writers, sequencers and consumers, and begin anew.",
+        "The log has changed in the meantime. Stop writers, sequencers and consumers, and start "
+        "over.",
         table,
     )
 

@@ -38,16 +38,16 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position
 
 MOST_FAULTS: Final = 100
-"""Faults that a report names. The others are only counted."""
+"""The most faults that a report names. Further faults are only counted."""
 
 
 @dataclass(slots=True)
 class Verified:
-    """What a verification has found, or has found so far.
+    """The findings of a verification, complete or so far.
 
     Attributes:
         pages: number of pages of the log.
-        positions: number of positions given, one for each event.
+        positions: number of assigned positions, one for each event.
         pointers: number of commits in the log.
         streams: number of generations of streams in the log. A stream that was deleted and created
             again has several.
@@ -55,20 +55,20 @@ class Verified:
             hours.
         scanned: number of items of the events table that were read.
         commits: number of commits among the items read.
-        in_log: number of those commits that the log has.
-        not_sequenced: number of commits after the last version that the log has of their stream.
-            The log always lags a little, so they are a fault only if they stay.
+        in_log: number of these commits that are in the log.
+        not_sequenced: number of commits after the last version of their stream in the log. The log
+            always lags a little, so they are a fault only if they stay.
         foreign: number of items that this library did not write.
         fault_count: number of faults.
         faults: the first faults, a sentence each.
-        set_aside: number of items of the events table that cannot be read. A commit among them has
-            no position, or readers skip its positions.
+        set_aside: number of items of the events table that cannot be read. Either a commit among
+            them has no position, or readers skip its positions.
         unreadable: the first of these items, a sentence each.
-        torn: number of commits of the log that the events table does not have, each after the last
-            one that it has of the stream, and no deletion explains it. The tables were restored to
-            different moments. They are faults, too.
-        torn_from: the position of the first of them in each log, by what the log's keys begin with:
-            empty for the log of all tenants.
+        torn: number of commits of the log that the events table does not have although no deletion
+            explains that, each after the last commit of its stream there. The tables were restored
+            to different times. They are counted as faults too.
+        torn_from: the position of the first torn commit in each log, by the prefix of the log's
+            keys; the prefix is empty for the log of all tenants.
     """
 
     pages: int = 0
@@ -90,7 +90,7 @@ class Verified:
 
     @property
     def deleted(self) -> int:
-        """Number of commits of the log that the events table has no longer."""
+        """The number of commits of the log that are no longer in the events table."""
         return self.pointers - self.in_log
 
     @property
@@ -105,7 +105,7 @@ class Verified:
             self.faults.append(fault)
 
     def note_torn(self, prefix: str, position: Position) -> None:
-        """Count a commit that the events table lost: the tables are of different moments."""
+        """Count a commit that the events table lost, because the tables are of different times."""
         self.torn += 1
         self.torn_from[prefix] = min(position, self.torn_from.get(prefix, position))
 
@@ -141,35 +141,35 @@ def verify(
     """Check that the log has every commit exactly once, and every stream in order.
 
     A verification only reads. You can run it during appends and deletions, while sequencers run. It
-    keeps a few hundred bytes in memory for each stream, whatever its length, and more for the
-    streams on which the two tables differ.
+    keeps a few hundred bytes in memory for each stream of any length, and more for the streams on
+    which the two tables differ.
 
-    If the events table lacks a commit of the log, a fence or a later generation of the stream
-    shows that it was deleted. Without either it is a fault: the tables were restored to different
-    moments, for example. Fences expire after a week, so a stream that has no item left counts as
-    deleted if it was created more than a week ago.
+    If the events table lacks a commit of the log, a fence or a later generation of the stream shows
+    that it was deleted. Without either, it is a fault. For example, the tables were restored to
+    different times. Fences expire after a week, so a stream without any item counts as deleted if
+    it was created more than a week ago.
 
     Args:
         config: names of the tables.
         client: returns the client for the tables.
-        observer: receives a report of each operation. None: no reports.
-        on_progress: called with what the verification has found so far.
+        observer: called with a report of each operation; None: no reports.
+        on_progress: called with the findings so far.
         clock: returns seconds since the epoch.
 
     Raises:
         LogScopeError: the table was written with another ``log_scope``.
         ServiceError: AWS refused or did not answer.
 
-    Cost: the read units of both whole tables, of the log's pages twice. If the tables differ on
-    some streams, those of the pages once more, and of these streams.
+    Cost: the read units of both whole tables, and of the log's pages a second time. If the tables
+    differ on some streams, also those of the pages a third time, and of these streams.
     """
     check_injected(on_progress=on_progress, clock=clock)
     gateway = Gateway(client, config, observer)
     report = Verified(expected=count_items(config, client, observer))
     ledgers = Ledgers(Logs.of(config), report.note)
-    # The order matters, because appends and sequencers go on. A marker is never ahead of the
-    # pages, so it must not be ahead of pages that are read later. A commit is stored before its
-    # hint exists, so the events table, read last, has every commit of the log.
+    # The order matters, because appends and sequencers do not stop. A marker is never ahead of the
+    # pages, so read the markers before the pages. A commit is stored before its hint exists, so
+    # read the events table last: it then has every commit of the log.
     versions = _read_markers(gateway, config.log_table, report)
     logs = all_logs(gateway, ledgers.logs)
     ledgers.check_registry(logs, versions)
@@ -231,7 +231,7 @@ def _take_in(report: Verified, ledgers: Ledgers, scanned: Scanned, most_bytes: i
                 continue
             pointer_or_none = find_pointer(item)
         except StoredItemError:
-            continue  # noted above
+            continue  # already noted above
         try:
             if pointer_or_none is not None:
                 check_content(item, pointer_or_none, most_bytes)
@@ -241,7 +241,7 @@ def _take_in(report: Verified, ledgers: Ledgers, scanned: Scanned, most_bytes: i
 
 def _pages(gateway: Gateway, log: LogKeys) -> Iterator[Item]:
     def request(after: Item | None) -> Request:
-        # From 0: a page below position 1 is a fault to be noted.
+        # Begin at 0, because a page below position 1 is a fault.
         first = pages_from(log, 0, limit=None, consistent=True)
         if after is None:
             return first
@@ -266,7 +266,7 @@ def _read_markers(gateway: Gateway, table: str, report: Verified) -> dict[Marker
 
 
 def _read_again(gateway: Gateway, table: str, markers: list[Marker]) -> dict[Marker, int]:
-    """Read markers again, after the pages: by now they must have caught up."""
+    """Read markers again after the pages, when they must have caught up."""
     versions: dict[Marker, int] = {}
     for begin in range(0, len(markers), MAX_POINTERS):
         keys = [marker.key for marker in markers[begin : begin + MAX_POINTERS]]

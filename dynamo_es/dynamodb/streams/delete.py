@@ -1,11 +1,11 @@
-"""Deletes streams: one fence ends the generation at once, then a sweep clears its commits.
+"""Deletes streams: one fence ends the generation at once, then a sweep replaces its commits.
 
-The deletion takes effect when a fence stands one version after the last event. The sweep then
+The deletion takes effect when there is a fence one version after the last event. Then the sweep
 turns every commit of the closed generation into a fence, many at once, in any order. Only version 1
-waits until all others are fences: the next generation begins there, and by then nothing of the old
-one is in its way. Every write is conditional on the generation, so a retry, or a second or slow
-deletion, never touches the next generation. A crash may leave any of the commits; the next deletion
-or creation finishes the work.
+waits until all others are fences. The next generation begins at version 1, so by then no commit of
+the old one can refuse it. Every write is conditional on the generation, so a retry, or a second or
+slow deletion, never touches the next generation. A crash may leave any of the commits; the next
+deletion or creation finishes the work.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Request, Steps
 
 _AT_ONCE: Final = 1_000
-"""Commits to turn into fences before the deletion looks at the outcomes."""
+"""How many commits to turn into fences before the deletion checks the outcomes."""
 _PASSING: Final = (ThrottledError, ContentionError, OutcomeUnknown)
-"""Outcomes of a statement that the SDK's retries of a single put may change."""
+"""Outcomes of a statement after which a single put, with the SDK's retries, may still succeed."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class _Survey:
 
     Attributes:
         commits: all commits, newest first.
-        live: the newest commit, if its generation is not closed; else None.
+        live: the newest commit if its generation is not closed; otherwise None.
         closed: the highest closed generation, from the fences above the live commits.
         snapshot_generation: generation of the snapshot; None without a snapshot.
         lasting_fences: version and closed generation of the fences that do not expire yet,
@@ -62,25 +62,25 @@ class _Survey:
     lasting_fences: list[tuple[int, int]] = field(default_factory=list)
 
     def close(self, generation: int, version: int) -> None:
-        """Record the fence just put at ``version``, which closes the live generation."""
+        """Record that a fence was put at ``version`` and closed the current generation."""
         self.closed, self.live = generation, None
         self.lasting_fences = [f for f in self.lasting_fences if f[0] != version]
         self.lasting_fences.append((version, self.closed))
 
     def rounds(self) -> list[list[Commit]]:
-        """Return the commits to clear: those of a round in any order, but round after round.
+        """Return the rounds of commits to replace. Within a round, the order does not matter.
 
-        While a commit of the closed generation is at version 1, no new one can begin. So it is
-        alone in the last round.
+        While a commit of the closed generation is at version 1, no new generation can begin. So
+        that commit is alone in the last round.
 
-        These are not always all commits. During a survey of several pages, another process may
-        have finished the deletion and begun a generation, whose commits came with a later page.
+        The rounds do not always have all commits. During a survey of several pages, another process
+        may have finished the deletion and begun a generation, whose commits came with a later page.
         """
         doomed = [commit for commit in self.commits if commit.generation <= self.closed]
         return [[c for c in doomed if c.version > 1], [c for c in doomed if c.version == 1]]
 
     def take(self, item: Item) -> None:
-        """Record the next item, from the newest down."""
+        """Record the next item. Items come newest first."""
         if is_snapshot(item):
             self.snapshot_generation = generation_of(item)
         elif is_fence(item):
@@ -107,16 +107,16 @@ def delete_stream(stream: Stream) -> Steps[None]:
         )
         if (yield from _if_met(requests.put_closing_fence(stream.table, fence))):
             survey.close(head.generation, head.version + 1)
-            # Another process may have saved one since the survey.
+            # Another process may have saved a snapshot since the survey.
             survey.snapshot_generation = max(head.generation, survey.snapshot_generation or 0)
         else:
             # An append or another deletion came first, or this fence's reply was lost.
             lost += 1
-            if lost > 1:  # the first time at once
+            if lost > 1:  # try again at once after the first loss
                 yield Pause(lost)
             survey = yield from _survey(stream)
             if survey.live is not None and survey.live.generation != head.generation:
-                return  # That generation has ended and is cleared; the next one must stay.
+                return  # The generation has ended and is swept; the next one must stay.
     stream.heads.forget(stream.key)
     yield from _sweep(stream, survey)
 
@@ -152,7 +152,8 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
     expires_at = int(stream.clock()) + FENCE_SECONDS
     for commits in survey.rounds():
         yield from _fence_all(stream, commits, expires_at)
-    # Last: if a closing fence expired earlier, the commits below it would count again.
+    # This must come last: if a closing fence expired earlier, the commits below it would count
+    # again.
     for version, closed in survey.lasting_fences:
         yield from _if_met(
             requests.expire_fence(table, key, version=version, closed=closed, expires_at=expires_at)
@@ -160,7 +161,7 @@ def _sweep(stream: Stream, survey: _Survey) -> Steps[None]:
 
 
 def _fence_all(stream: Stream, commits: Sequence[Commit], expires_at: int) -> Steps[None]:
-    """Turn commits into fences, in any order; those that another process has turned stay."""
+    """Turn commits into fences, in any order. Skip those that another process has replaced."""
     table, key = stream.table, stream.key
     if len(commits) == 1:
         yield from _fence(stream, commits[0], expires_at)
@@ -171,14 +172,14 @@ def _fence_all(stream: Stream, commits: Sequence[Commit], expires_at: int) -> St
         outcomes = yield from execute_all(statements, f"table {table!r}")
         for commit, outcome in zip(some, outcomes, strict=True):
             if isinstance(outcome, _PASSING):
-                # One partition takes 1,000 write units a second. One by one, they wait for it.
+                # A partition takes 1,000 write units a second. Single puts wait for it.
                 yield from _fence(stream, commit, expires_at)
             elif outcome is not None and not isinstance(outcome, ConditionRefused):
                 raise outcome
 
 
 def _fence(stream: Stream, commit: Commit, expires_at: int) -> Steps[None]:
-    """Put a fence in the place of a commit, unless another process has done so."""
+    """Replace a commit by a fence, unless another process has done so."""
     fence = fence_item(
         stream.key, version=commit.version, closed=commit.generation, expires_at=expires_at
     )

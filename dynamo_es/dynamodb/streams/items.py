@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 MAX_COMMIT_EVENTS: Final = 1_000_000
-"""Most events of one commit: each takes a position in the log."""
+"""The most events of one commit. Each takes a position in the log."""
 
 
 OF_COMMITS: Final = (
@@ -41,7 +41,7 @@ class Head(NamedTuple):
     Attributes:
         generation: number of the stream's generation.
         version: version of its last event, 1-based.
-        versionless: whether its events carry no versions.
+        versionless: whether the stream is versionless.
     """
 
     generation: int
@@ -53,10 +53,10 @@ class Commit(NamedTuple):
     """A stored commit: the events of one append.
 
     Attributes:
-        version: version of its first event.
-        last: version of its last event.
+        version: version of its first event, 1-based.
+        last: version of its last event (inclusive).
         generation: number of the stream's generation.
-        versionless: whether its events carry no versions.
+        versionless: whether the stream is versionless.
         item: the stored item.
     """
 
@@ -86,9 +86,9 @@ def commit_item(  # noqa: PLR0913 - what an item is made of, each by its name
 ) -> tuple[Item, int]:
     """Return the item of a commit whose first event gets ``version``, and its size in bytes.
 
-    The events are one JSON text, compressed as `pack` says. The item marks the
-    events that ``outbox`` chooses: all of them, or by their places in the commit. ``text`` is the
-    result of `encode_events`, if the caller has it already.
+    The events are one JSON text, which `pack` may compress. The item marks the events that
+    ``outbox`` chooses: either all of them, or their indexes in the commit. ``text`` is the result
+    of `encode_events`, if the caller already has it.
     """
     names = [events[0].name] if len(events) == 1 else sorted({event.name for event in events})
     item: Item = {
@@ -115,7 +115,7 @@ def names_size(item: Item) -> int:
 
 
 def is_for_outbox(item: Item, index: int) -> bool:
-    """Whether the outbox publishes the event at a place in a commit, 0-based."""
+    """Return whether the outbox publishes the event at an index in a commit, 0-based."""
     mark = item.get("outbox", {})
     return "BOOL" in mark or str(index) in mark.get("NS", ())
 
@@ -134,14 +134,13 @@ def snapshot_item(
 
 
 def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -> Item:
-    """Return a fence, which keeps late writers of a closed generation out of a version.
+    """Return a fence, which refuses late writers of a closed generation at a version.
 
     Args:
         key: partition key of the stream.
         version: sort key of the fence.
         closed: the closed generation.
-        expires_at: seconds since the epoch, after which DynamoDB may remove the fence; None: it
-            stays.
+        expires_at: seconds since the epoch after which DynamoDB may remove the fence; None: never.
     """
     item: Item = {
         "stream_key": {"S": key},
@@ -154,17 +153,17 @@ def fence_item(key: str, *, version: int, closed: int, expires_at: int | None) -
 
 
 def is_fence(item: Item) -> bool:
-    """Whether an item is a fence."""
+    """Return whether an item is a fence."""
     return "closed" in item
 
 
 def generation_of(item: Item) -> int:
-    """Return the generation of an item; for a fence, the one that it closes."""
+    """Return the generation of an item; for a fence, the generation that it closes."""
     return _number(item, "closed" if "closed" in item else "generation")
 
 
 def is_snapshot(item: Item) -> bool:
-    """Whether an item is a snapshot."""
+    """Return whether an item is a snapshot."""
     return item.get("version") == _SNAPSHOT_PLACE
 
 
@@ -182,7 +181,7 @@ def read_commit(item: Item) -> Commit:
     """Return an item that is neither a fence nor a snapshot as a commit.
 
     Raises:
-        StoredItemError: this release writes no such commit.
+        StoredItemError: this release cannot read the commit.
     """
     if "item_format" in item:
         raise _unreadable(item, "a newer release wrote it, in a format that this one cannot read.")
@@ -199,7 +198,7 @@ def read_commit(item: Item) -> Commit:
 def encode_events(events: Sequence[RawEvent]) -> bytes:
     """Return events as JSON: ``[[uuid, created_at, name, data, context], …]``.
 
-    The stream and the versions are left out, because the item has them once.
+    The stream and the versions are left out, because the item already has them.
     """
     return to_json(
         [
@@ -217,11 +216,11 @@ def decode_events(
     Args:
         item: the stored item.
         stream_id: the stream id that each event gets.
-        version: version of the first event; None in a stream without versions.
-        most: most bytes of the events, uncompressed.
+        version: version of the first event; None in a versionless stream.
+        most: the most bytes of the events, uncompressed.
 
     Raises:
-        StoredItemError: this release writes no such item.
+        StoredItemError: this release cannot read the item.
     """
     try:
         text = unpack(item["events"], most)
@@ -232,12 +231,12 @@ def decode_events(
     try:
         return _events(_parser()(text, cache_strings="keys"), item, stream_id, version)
     except (AttributeError, LookupError, ValueError, TypeError):
-        # Without that error and its text: they quote stored values.
+        # Leave out the original error, because its text quotes stored values.
         raise _unreadable(item, "its events are not in the form that an append stores.") from None
 
 
 def _events(rows: Any, item: Item, stream_id: StreamId, version: int | None) -> list[RawEvent]:
-    """Return the events of parsed rows; raises an error of Python for any other JSON."""
+    """Return the events of parsed rows. Raises a built-in error for any other JSON."""
     if type(rows) is not list:
         raise TypeError
     uuids = _uuids().validate_python([row[0] for row in rows])
@@ -260,9 +259,9 @@ def make_events(
     at = datetime.fromisoformat
     events: list[RawEvent] = []
     number = version
-    # Their fields are set here: a call for each event takes as long as all the rest.
+    # Set the fields here, because a call for each event takes as long as all the rest.
     blank: Any = BlankRawEvent
-    # Both are of one length, and saying `strict` takes a microsecond.
+    # Both have the same length, and `strict` would take a microsecond.
     for uuid, (_, created, name, data, context) in zip(uuids, rows):  # noqa: B905
         if type(data) is not dict or type(context) is not dict or type(name) is not str or not name:
             raise TypeError
@@ -304,7 +303,7 @@ def _unreadable(item: Item, reason: str) -> StoredItemError:
 
 @cache
 def _parser() -> Callable[..., Any]:
-    # Loaded when events are read, and once: the statement alone takes a microsecond.
+    # Imported when events are read, and only once, because the statement takes a microsecond.
     from pydantic_core import from_json
 
     return from_json
@@ -312,8 +311,8 @@ def _parser() -> Callable[..., Any]:
 
 @cache
 def _uuids() -> SchemaValidator:
-    """Return the parser of the UUIDs of events: in Python, they take as long as all the rest."""
-    # Loaded when events are read: a process that only appends starts without it.
+    """Return a fast parser of events' UUIDs. In Python, they would take as long as all the rest."""
+    # Imported when events are read: a process that only appends starts without it.
     from pydantic_core import SchemaValidator
 
     return SchemaValidator({"type": "list", "items_schema": {"type": "uuid"}})

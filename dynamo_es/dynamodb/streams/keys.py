@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 SNAPSHOT_VERSION: Final = 10**18
-"""Sort key of a stream's snapshot, above that of every commit."""
+"""Sort key of a stream's snapshot. It is above the sort keys of all commits."""
 
 
 def parse_stream_key(key: str) -> tuple[TenantId, str | None, UUID]:
@@ -39,27 +39,28 @@ def parse_stream_key(key: str) -> tuple[TenantId, str | None, UUID]:
         category = ""
     elif category_text:
         category = unescape(category_text)
-    # UUID accepts capitals and braces, so two keys could mean the same stream.
+    # UUID accepts capitals and braces. Without this check, two keys could name the same stream.
     if f"{category_prefix(escape(tenant) + SEPARATOR, category)}{SEPARATOR}{uuid}" != key:
         raise ValueError("The key is not a stream's.")
     return tenant, category, uuid
 
 
-# A reader of the log meets a stream again and again, and its id takes as long as a commit's events.
+# Cached, because a reader of the log meets the same streams again and again, and making a stream id
+# takes as long as decoding a commit's events.
 @lru_cache(maxsize=1024)
 def stream_of(key: str, name: str | None) -> tuple[TenantId, StreamId]:
     """Return the tenant and the id of the stream with a partition key and a name.
 
     Raises:
-        ValueError: the text is not a key of `stream_key`; or the name derives another id, which is
-            an `IncompatibleUuidAndName`.
+        ValueError: the text is not a key of `stream_key`.
+        IncompatibleUuidAndName: another id belongs to the name; also a ValueError.
     """
     tenant_id, category, uuid = parse_stream_key(key)
     return tenant_id, StreamId(uuid, name, category=category)
 
 
 def describe_key(key: str) -> str:
-    """Return the stream of a partition key as logs name it.
+    """Return a text that names the stream of a partition key, for logs.
 
     Example: ``1b4e28ba-… (category 'Account') of tenant 'acme'``. Text that is not a stream's key
     is quoted.

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.items import Commit, Head
     from dynamo_es.dynamodb.wire.steps import Item
 
-# This one condition is all of the optimistic locking: a commit may overwrite a fence of an earlier
+# All optimistic locking is in this one condition: a commit may overwrite a fence of an earlier
 # generation, but no commit, and no fence of its own or a later generation.
 _FREE_FOR_GENERATION: Final = "attribute_not_exists(version) OR closed < :generation"
 
-# A stream begins at version 1. It does not exist if nothing is there, or only what a deletion left:
-# a fence, or a commit of a generation that is closed.
+# A stream begins at version 1. It does not exist if there is no item, or only a leftover of a
+# deletion: a fence, or a commit of a closed generation.
 _NO_STREAM: Final = (
     "attribute_not_exists(version) OR attribute_exists(closed) OR generation = :generation"
 )
@@ -32,8 +32,8 @@ _NEWER_THAN_STORED: Final = (
     " OR (generation = :generation AND snapshot_version < :snapshot_version)"
 )
 
-# Each further attribute costs the client 10 µs an item to parse, and its bytes. The key of the
-# stream is read to check that a reply is about the requested stream.
+# Each further attribute costs the client its bytes and 10 µs of parsing for each item. The stream's
+# key is included to check that a reply is about the requested stream.
 _OUTLINE: Final = (
     "stream_key, version, generation, closed, event_count, snapshot_version, "
     "expires_at, item_format"
@@ -45,12 +45,12 @@ _CONTENT: Final = (
 
 
 def put_commit(table: str, item: Item) -> Request:
-    """Put one commit, unless a commit or a fence of its generation or a later one is there."""
+    """Put one commit, unless there is a commit, or a fence of its or a later generation."""
     return Request("put_item", _commit_put(table, item))
 
 
 def is_commit_put(request: Request) -> bool:
-    """Whether a request is one of `put_commit`."""
+    """Return whether a request was built by `put_commit`."""
     params = request.params
     return (
         request.operation == "put_item"
@@ -80,8 +80,8 @@ def _commit_put(table: str, item: Item) -> dict[str, Any]:
 def check_unchanged(table: str, key: str, head: Head) -> EnlistedWrite:
     """Check, in a transaction, that a stream still ends at a head.
 
-    At version 0 the stream must not exist; the head's generation is then one that is known to be
-    closed, or 0.
+    If the head is at version 0, the stream must not exist. Its generation is then one that is known
+    to be closed, or 0.
     """
     return {
         "ConditionCheck": {
@@ -114,17 +114,17 @@ def query_down(  # noqa: PLR0913 - the parts of a query, each by its name
 ) -> Request:
     """Query a stream from its newest item down.
 
-    The items come without the attributes for filters. DynamoDB bills whole items all the same.
+    The items come without the attributes for filters, but DynamoDB bills whole items.
 
     Args:
-        table: the events table.
+        table: name of the events table.
         key: partition key of the stream.
-        below: only sort keys below this one; None: from the top, the snapshot included.
-        lowest: only sort keys from this one up; it is below ``below``. 1: all.
-        limit: most items of the page; None: as many as fit into 1 MB.
+        below: only sort keys below this one (exclusive); None: begin with the snapshot.
+        lowest: only sort keys from this one up (inclusive), below ``below``; 1: all.
+        limit: the most items of the page; None: as many as fit into 1 MB.
         after: ``LastEvaluatedKey`` of the previous page.
         outline: whether to leave out the events.
-        consistent: whether the page shows every write that was answered; if not, it costs half.
+        consistent: whether the page shows every write that finished before; False costs half.
     """
     params: dict[str, Any] = {
         "TableName": table,
@@ -134,7 +134,7 @@ def query_down(  # noqa: PLR0913 - the parts of a query, each by its name
         "ScanIndexForward": False,
         "ConsistentRead": consistent,
     }
-    # DynamoDB takes one condition on the sort key: two bounds are one BETWEEN, which includes both.
+    # DynamoDB takes one condition on the sort key. So two bounds need BETWEEN, which includes both.
     values = params["ExpressionAttributeValues"]
     if lowest > 1 and below is not None:
         params["KeyConditionExpression"] += " AND version BETWEEN :lowest AND :highest"
@@ -175,7 +175,7 @@ def query_up(
 
 
 def put_snapshot(table: str, item: Item) -> Request:
-    """Put a snapshot, unless one as new or newer, or of a later generation, is there."""
+    """Put a snapshot, unless there is one that is as new or newer, or of a later generation."""
     return Request(
         "put_item",
         {
@@ -204,7 +204,7 @@ def put_closing_fence(table: str, fence: Item) -> Request:
 
 
 def put_fence_over(table: str, commit: Commit, fence: Item) -> Request:
-    """Overwrite a commit of a closed generation with a fence; any other item stays."""
+    """Overwrite a commit of a closed generation with a fence, and no other item."""
     return Request(
         "put_item",
         {
@@ -217,7 +217,7 @@ def put_fence_over(table: str, commit: Commit, fence: Item) -> Request:
 
 
 def turn_into_fence(table: str, key: str, commit: Commit, expires_at: int) -> dict[str, Any]:
-    """Return the statement that does what `put_fence_over` does, for a batch of them."""
+    """Return the statement that does the same as `put_fence_over`, for a batch."""
     generation = number(commit.generation)
     return update(
         table,
@@ -242,7 +242,7 @@ def delete_snapshot(table: str, key: str, generation: int) -> Request:
 
 
 def expire_fence(table: str, key: str, *, version: int, closed: int, expires_at: int) -> Request:
-    """Let DynamoDB remove a closing fence later: everything below it has fences of its own."""
+    """Let DynamoDB remove a closing fence later, because every version below it has a fence."""
     return Request(
         "update_item",
         {

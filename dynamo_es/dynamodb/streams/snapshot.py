@@ -1,4 +1,4 @@
-"""Saves snapshots: one item per stream, which only a newer snapshot replaces."""
+"""Saves snapshots: one item for each stream, which only a newer snapshot replaces."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def save_snapshot(stream: Stream, snapshot: RawEvent, version: int) -> Steps[Non
     if head.versionless:
         raise ExpectedVersionUsedOnVersionlessStream(stream.id)
     if generation not in (None, head.generation):
-        return  # Of an earlier generation, so older than the stored events.
+        return  # The snapshot is of an earlier generation, so older than the stored events.
     if head.version < version:
         raise SnapshotAheadOfStreamError(stream.id, version, head.version)
     item = plan_snapshot(stream.key, snapshot, head.generation, stream.compression)
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:
-        # A snapshot as new, or of a later generation, is stored: no error. The head used here may
-        # be of an earlier generation, so it is read again next time.
+        # A snapshot that is as new, or of a later generation, is already stored. That is no error.
+        # The head used here may be of an earlier generation, so forget it.
         stream.heads.forget(stream.key)
     else:
         stream.heads.remember_saved(stream.key, version)

@@ -1,4 +1,4 @@
-"""`Stream`: the place of a stream in its table, for the algorithms."""
+"""`Stream`: what the algorithms need to know about a stream."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The place of a stream, and what this process remembers about it.
+    """A stream: its place in the table, its settings, and the heads that this process remembers.
 
     Attributes:
-        table: the events table.
+        table: name of the events table.
         key: partition key of the stream.
         id: identity of the stream within its tenant.
         heads: the heads that this process remembers.
         clock: returns seconds since the epoch.
         outbox: returns whether to publish an appended event; None: publish no event.
-        most_bytes: most bytes of the events of an append or of a stored commit, uncompressed.
+        most_bytes: the most bytes of the events of an append or a stored commit, uncompressed.
         compression: when to compress the events of an append, or a snapshot.
         is_replica: whether items of the stream may arrive later than others, in any order.
     """
@@ -43,5 +43,5 @@ class Stream:
     is_replica: bool = False
 
     def now_in_microseconds(self) -> int:
-        """Return the time in microseconds, the number of a generation that begins now."""
+        """Return the time in microseconds since the epoch: the number of a new generation."""
         return int(self.clock() * 1_000_000)

@@ -11,8 +11,8 @@ from dynamo_es.exceptions import StoredItemError
 if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
-# A request that seemed lost may arrive much later. So the condition of each write names what its
-# caller has read: the key, or how many of the subject's keys were shredded, which only grows.
+# A request that seemed lost may arrive much later. So the condition of each write compares what its
+# caller has read: the key, or the number of the subject's shredded keys, which only grows.
 _NO_ITEM: Final = "attribute_not_exists(subject)"
 _NO_KEY_SINCE: Final = "attribute_not_exists(key_id) AND shreds = :shreds"
 _THIS_KEY: Final = "key_id = :key_id"
@@ -24,8 +24,9 @@ class StoredKey:
 
     Attributes:
         id: the key's id.
-        key_bytes: the secret, in clear or wrapped.
-        wrapped_by: id of the KMS key that wraps the secret, as configured. None: it is in clear.
+        key_bytes: the secret, in clear text or wrapped.
+        wrapped_by: id of the KMS key that wraps the secret, as configured; None: it is in clear
+            text.
     """
 
     id: str
@@ -38,7 +39,7 @@ def key_item(tenant: str, subject: str, key: StoredKey, *, created_at: int) -> I
 
     Args:
         tenant: partition key, from `subjects_key`.
-        subject: sort key.
+        subject: sort key: the subject.
         key: the key to store.
         created_at: seconds since the epoch.
     """
@@ -68,7 +69,7 @@ def read_key(tenant: str, subject: str, item: Item) -> StoredKey:
 
 
 def is_shredded(item: Item) -> bool:
-    """Whether an item is the remainder of a shredded key."""
+    """Return whether an item is what a shredded key leaves."""
     return "shreds" in item and "key_id" not in item
 
 
@@ -78,7 +79,7 @@ def shreds_of(item: Item) -> int:
 
 
 def get_key(table: str, tenant: str, subject: str) -> Request:
-    """Read a subject's key, consistently: a deleted key must not come back."""
+    """Read a subject's key, consistently, so that a deleted key does not come back."""
     return Request(
         "get_item",
         {"TableName": table, "Key": _place(tenant, subject), "ConsistentRead": True},
@@ -90,14 +91,15 @@ def put_new_key(table: str, item: Item, shredded: Item | None = None) -> Request
 
     Args:
         table: name of the keys table.
-        item: from `key_item`.
-        shredded: item that the subject's last key left, as read. None: the subject had no key.
+        item: the item, from `key_item`.
+        shredded: the item that the subject's last key left, as read; None: the subject never had a
+            key.
     """
     return _put(table, item, shredded)
 
 
 def replace_key(table: str, item: Item, there: Item | None) -> Request:
-    """Put a key in place of the item that was read: a key, a shredded key's, or None."""
+    """Put a key instead of the item that was read: a key, what a shredded key left, or None."""
     return _put(table, item, there)
 
 
@@ -122,7 +124,7 @@ def _put(table: str, item: Item, there: Item | None) -> Request:
 
 
 def shred_key(table: str, tenant: str, subject: str, key_id: str) -> Request:
-    """Remove a key of a subject, and count it. Refused if the subject no longer has that key."""
+    """Remove a subject's key, and count it. Refused if the subject no longer has that key."""
     return Request(
         "update_item",
         {

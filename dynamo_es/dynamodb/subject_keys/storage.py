@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 _ROUNDS: Final = 5
-"""Attempts to create a key while others keep shredding the subject's keys."""
+"""The most attempts to create a key while other callers keep shredding the subject's keys."""
 
 
 def find_key(
@@ -40,8 +40,8 @@ def find_key(
 ) -> Steps[StoredKey | None]:
     """Return a subject's key; None if the subject has none.
 
-    A shredded key leaves an item. So where a replica region has none, the key is to arrive: the
-    event that needs it was written later.
+    A shredded key leaves an item. So if a replica region has no item, the key has not arrived yet,
+    because the event that needs it was written later.
 
     Raises:
         ReplicaLagError: the key has not arrived in this region by the deadline.
@@ -60,8 +60,8 @@ def find_key(
 def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Steps[StoredKey]:
     """Put a key unless the subject has one, and return the key that the subject has now.
 
-    After a lost reply it does not matter whose key is stored: it is the subject's. But a key that
-    may have been stored and shredded since is never put again.
+    After a lost reply it does not matter which caller's key is stored, because it is the subject's
+    key. But a key that may have been stored and then shredded is never put again.
     """
     shredded: Item | None = None
     for _ in range(_ROUNDS):
@@ -74,7 +74,7 @@ def find_or_create_key(table: str, tenant: str, subject: str, item: Item) -> Ste
             if refused.maybe_landed:
                 lost = _contention(table)
         except OutcomeUnknown as unknown:
-            # The key may still arrive. No event is encrypted with it before it is read.
+            # The put may still arrive. No event is encrypted with the key before it is read.
             lost = unknown
         else:
             return read_key(tenant, subject, item)
@@ -96,7 +96,7 @@ def drop_key(table: str, tenant: str, subject: str) -> Steps[bool]:
     if there is None or is_shredded(there):
         return there is not None
     key = read_key(tenant, subject, there)
-    # Refused if another caller has shredded this key. A new key of the subject stays.
+    # DynamoDB refuses it if another caller has shredded this key. A new key of the subject stays.
     with suppress(ConditionRefused):
         yield shred_key(table, tenant, subject, key.id)
     return True
@@ -111,16 +111,16 @@ def _contention(table: str) -> ContentionError:
 class DynamoKeyStorage(KeyStorageStrategy):
     """Keys of one tenant's subjects on DynamoDB. Safe to share between threads.
 
-    A deletion leaves the number of deleted keys, so that no late request brings a key back or
-    deletes the next one. A deleted key stays in the table's point-in-time recovery for the days
-    configured in ``infra/event-store.yaml``.
+    A deletion leaves an item with the number of deleted keys, so that no late request can bring a
+    key back or delete the next one. A deleted key stays in the table's point-in-time recovery for
+    the number of days in ``infra/event-store.yaml``.
 
     Args:
         config: name of the keys table; ``kms_key_id`` to wrap new keys.
         gateway: sends the requests.
         clock: returns seconds since the epoch.
         tenant_id: tenant of the subjects.
-        wrapping: wraps and unwraps keys. None: AWS KMS, with the client that ``config`` describes.
+        wrapping: wraps and unwraps keys; None: AWS KMS, with a client for ``config``.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ _ALTERED: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyExceptio
 
 
 class KmsClient(Protocol):
-    """The operations that are used of a boto3 client for ``kms``."""
+    """The operations of a boto3 client for ``kms`` that `KmsKeyWrapping` uses."""
 
     def encrypt(self, **params: Any) -> Any:
         """Encrypt up to 4 KB: ``KeyId``, ``Plaintext``, ``EncryptionContext``."""
@@ -28,14 +28,14 @@ class KmsClient(Protocol):
 class KmsKeyWrapping:
     """Wraps secrets with a KMS key, bound to tenant and subject. Safe to share between threads.
 
-    Tenant and subject are the encryption context, so a wrapped secret that is moved to another
-    subject's item cannot be unwrapped. CloudTrail logs the context in clear: make a subject an id,
-    not a name or an address.
+    Tenant and subject are the encryption context. So a wrapped secret that is moved to another
+    subject's item cannot be unwrapped. CloudTrail logs the context in clear text, so use an id as
+    the subject, not a name or an address.
 
     Args:
         key_id: a symmetric KMS key: id, ARN, alias name or alias ARN.
         config: region, time-outs and attempts of the client.
-        client: a boto3 client for ``kms``. None: one is made when first needed, with the endpoint
+        client: a boto3 client for ``kms``; None: one is made when first needed, with the endpoint
             of AWS or of ``AWS_ENDPOINT_URL_KMS``.
     """
 
@@ -47,7 +47,7 @@ class KmsKeyWrapping:
         """Return a secret encrypted with the KMS key. Cost: 1 request.
 
         Args:
-            secret: up to 4,096 bytes.
+            secret: the secret, up to 4,096 bytes.
             tenant: partition key of the tenant's keys.
             subject: subject of the key.
 
@@ -70,8 +70,8 @@ class KmsKeyWrapping:
         """Return the secret that was wrapped. Cost: 1 request.
 
         Args:
-            wrapped: from `wrap`.
-            wrapped_by: the KMS key that wrapped it, maybe not the one that wraps new keys.
+            wrapped: the result of `wrap`.
+            wrapped_by: the KMS key that wrapped it, which may differ from the one for new keys.
             tenant: partition key of the tenant's keys.
             subject: subject of the key.
 

@@ -1,7 +1,7 @@
-"""Reads the events table's DynamoDB stream, and gives the sequencer what was written.
+"""Reads the events table's DynamoDB stream, and passes new commits to the sequencer.
 
 - `poller`: polls until it is stopped, or until everything is read.
 - `rounds`: one pass over the shards.
-- `shards`: which shards there are, which may be read, and how far they are read.
-- `requests`: what is sent, as pure functions.
+- `shards`: the shards, which of them may be read, and how far they are read.
+- `requests`: builds requests, as pure functions.
 """

@@ -1,4 +1,4 @@
-"""A worker that polls the events table's stream and has the sequencer give positions."""
+"""`StreamPoller`: a worker that polls the events table's stream, and sequences new commits."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ NAME: Final = "sequencer"
 
 SHORTEST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 1.0
-"""Seconds between two rounds, while no record comes."""
+"""The longest time in seconds between two rounds while no records arrive."""
 LONGEST_WAIT_AFTER_FAILURE: Final = 10.0
 QUIET_ROUNDS: Final = 3
-"""Empty rounds in a row that show the end: AWS may return a few empty pages before it."""
+"""After this many empty rounds in a row the stream ends. AWS may return some empty pages before."""
 QUIET_WAIT: Final = 0.5
 """Seconds between two empty rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequencerReport(WorkerReport):
-    """Says what a run of a sequencer did. `handled` counts the events that it gave positions.
+    """The report of a run of a sequencer. `handled` counts the events that got positions.
 
-    `failed` counts the records that it set aside, because they cannot be read.
+    `failed` counts the records that were set aside because they cannot be read.
 
     Attributes:
-        polled: what the run read of the stream and wrote to the log.
+        polled: counts of what the run read from the stream and wrote to the log.
     """
 
     polled: Polled = field(default_factory=Polled)
 
     @classmethod
     def of(cls, polled: Polled, position: Position) -> Self:
-        """Return the report of rounds, and the highest position that the sequencer gave."""
+        """Return the report of some rounds, given the highest position that was assigned."""
         return cls(
             name=NAME,
             position=position,
@@ -72,20 +72,20 @@ class SequencerReport(WorkerReport):
 class StreamPoller:
     """Gives events their positions in the log, from the events table's stream.
 
-    ``backend.sequencer.run_forever()`` runs one. Use a poller in one thread; any number of pollers
-    may run at once. A poller saves its places in the shards in the log's table, and the next poller
-    goes on from them. It moves on in a shard only when everything that it read there is in the log.
+    ``backend.sequencer.run_forever()`` runs one. Use a poller in one thread. Any number of pollers
+    may run at once. A poller saves its places in the shards in the log table, and the next poller
+    continues from them. It moves on in a shard only after everything it read there is in the log.
 
     Args:
         config: names of the tables.
         client: returns the client for the tables.
         streams: returns the client for ``dynamodbstreams``.
         observer: called with a report of each operation; None: no reports.
-        memory: facts about the log that this process remembers; None: a new one.
-        monotonic: returns seconds of a clock that never goes back.
-        wait: waits until an event is set, or a number of seconds.
-        sleep: waits a number of seconds.
-        on_progress: called after every hundred commits of a round.
+        memory: the memory of this process; None: a new one.
+        monotonic: returns seconds of a monotonic clock.
+        wait: waits until an event is set, at most the given number of seconds.
+        sleep: waits the given number of seconds.
+        on_progress: called after every 100 commits of a round.
 
     Raises:
         InputError: an injected function is not callable, or asynchronous.
@@ -116,7 +116,7 @@ class StreamPoller:
         """Read each shard once, and sequence the new records.
 
         Returns:
-            The work of this round, with the work of an earlier round that failed.
+            The counts of this round. They include the work of an earlier round that failed.
 
         Raises:
             ConfigurationError: the events table has no stream, or a stream without new images.
@@ -125,7 +125,7 @@ class StreamPoller:
         return self._rounds.poll()
 
     def save(self) -> None:
-        """Save the places in the shards, as `run_once` and `run_forever` do at their end.
+        """Save the places in the shards. `run_once` and `run_forever` do it at their end.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -137,19 +137,19 @@ class StreamPoller:
         stop: threading.Event | None = None,
         on_progress: Callable[[SequencerReport], None] | None = None,
     ) -> SequencerReport:
-        """Poll until no more records come, and return a second or two after the last one.
+        """Poll until no more records arrive, and return a second or two after the last one.
 
         Args:
             stop: set it to return after the current request.
             on_progress: called with a report of each round.
 
         Returns:
-            The work of all rounds.
+            The report of all rounds.
 
         Raises:
             ConfigurationError: the events table has no stream, or one without new images.
-            InvalidSubscriptionError: ``stop`` cannot stop a run.
-            ServiceError: AWS refused or did not answer; nothing is lost, call again.
+            InvalidSubscriptionError: ``stop`` lacks ``is_set`` or ``wait``.
+            ServiceError: AWS refused or did not answer. Nothing is lost: call again.
         """
         total, quiet = Polled(), 0
         stop = threading.Event() if stop is None else stop
@@ -174,8 +174,8 @@ class StreamPoller:
     ) -> SequencerReport:
         """Poll until stopped.
 
-        While no record comes, it polls after 0.1 s, later once a second. It logs errors of AWS as
-        warnings and goes on, except for those below.
+        While no records arrive, it polls after 0.1 s, later once a second. It logs errors of AWS as
+        warnings and continues, except for those below.
 
         Args:
             stop: set it in another thread or a signal handler to return within a second, or after
@@ -183,11 +183,11 @@ class StreamPoller:
             on_progress: called with a report of each round.
 
         Returns:
-            The work of all rounds.
+            The report of all rounds.
 
         Raises:
             ConfigurationError: the events table has no stream, or one without new images.
-            InvalidSubscriptionError: ``stop`` cannot stop a run.
+            InvalidSubscriptionError: ``stop`` lacks ``is_set`` or ``wait``.
             CredentialsError: AWS credentials are missing or wrong.
             TableNotFoundError: a table is missing.
         """
@@ -202,7 +202,7 @@ class StreamPoller:
                     raise
                 except ServiceError as error:
                     _log.warning(
-                        "Polling the events table's stream failed, trying again: %s", error
+                        "Could not poll the events table's stream, trying again: %s", error
                     )
                     longest = LONGEST_WAIT_AFTER_FAILURE
                 else:
@@ -223,10 +223,12 @@ class StreamPoller:
     def in_background(
         self, on_progress: Callable[[SequencerReport], None] | None = None
     ) -> Iterator[Self]:
-        """Run in a thread within the context: ``with backend.sequencer.in_background():``.
+        """Run in a thread for the duration of a ``with`` statement.
+
+        ``with backend.sequencer.in_background(): …``
 
         Args:
-            on_progress: see `run_forever`; called in that thread.
+            on_progress: called with a report of each round, in that thread.
 
         Raises:
             Exception: at the end of the context, the error that ended the thread.
@@ -239,7 +241,7 @@ class StreamPoller:
             self.save()
         except ServiceError as error:
             _log.warning(
-                "The sequencer's places in the stream were not saved, so the next one reads some "
+                "Could not save the sequencer's places in the stream, so the next one reads some "
                 "records again: %s",
                 error,
             )

@@ -14,12 +14,13 @@ PLACES_KEY: Final = "poller"
 
 
 class Place(NamedTuple):
-    """How far a shard is read. The log has everything up to there, whichever poller saved it.
+    """The place up to which a shard is read, whichever poller saved it. The log has all before it.
 
     Attributes:
-        stream_arn: the shard's stream. A stream that is turned off and on again gets a new ARN.
-        shard_id: the shard.
-        sequence_number: of the last record read. None: no record was read yet.
+        stream_arn: ARN of the shard's stream. A stream that is turned off and on again gets a new
+            one.
+        shard_id: id of the shard.
+        sequence_number: sequence number of the last record read; None: none was read yet.
         finished: whether the shard is closed and read to its end.
     """
 
@@ -55,11 +56,11 @@ def describe_table(table: str) -> Request:
 
 
 def describe_stream(stream_arn: str, after: str | None = None) -> Request:
-    """List shards of a stream, up to a hundred.
+    """List up to 100 shards of a stream.
 
     Args:
-        stream_arn: the stream.
-        after: ``LastEvaluatedShardId`` of the reply before.
+        stream_arn: ARN of the stream.
+        after: ``LastEvaluatedShardId`` of the previous reply.
     """
     params: dict[str, Any] = {"StreamArn": stream_arn}
     if after is not None:
@@ -68,7 +69,7 @@ def describe_stream(stream_arn: str, after: str | None = None) -> Request:
 
 
 def shard_iterator(stream_arn: str, shard_id: str, after: str | None) -> Request:
-    """Get an iterator over a shard: after a sequence number, or from the shard's beginning."""
+    """Get an iterator over a shard, after a sequence number or from the shard's beginning."""
     params = {"StreamArn": stream_arn, "ShardId": shard_id, "ShardIteratorType": "TRIM_HORIZON"}
     if after is not None:
         params |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": after}
@@ -89,7 +90,7 @@ def shard_iterator_at(stream_arn: str, shard_id: str, number: str) -> Request:
 
 
 def get_records(iterator: str) -> Request:
-    """Read records: up to a thousand, or 1 MB of them."""
+    """Read up to 1,000 records, or 1 MB of them."""
     return Request("get_records", {"ShardIterator": iterator})
 
 
@@ -109,8 +110,8 @@ def saved_places(log_table: str, after: Item | None = None) -> Request:
 def save_place(log_table: str, place: Place) -> Request:
     """Save how far a shard is read, without a condition.
 
-    The slower of two pollers may set the place back. Then some hints are given a second time,
-    which changes nothing. No poller can set the place past what the log has.
+    The slower of two pollers may set the place back. Then some hints are passed a second time,
+    which changes nothing. No poller can set the place further than the log is.
     """
     return Request("put_item", {"TableName": log_table, "Item": place.item})
 

@@ -42,7 +42,7 @@ SAVE_EVERY: Final = 5.0
 LIST_EVERY: Final = 60.0
 """Seconds between two lists of the shards."""
 LIST_AGAIN_AFTER: Final = 1.0
-"""Seconds between two lists while shards are missing. AWS allows an account ten a second."""
+"""Seconds between two lists while shards are missing. AWS allows an account 10 a second."""
 
 
 class _StoppedError(Exception):
@@ -51,14 +51,14 @@ class _StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one or more rounds did.
+    """The counts of one or more rounds.
 
     Attributes:
         records: number of records read.
         commits: number of commits among them.
         skipped: number of records of items that this library did not write.
         pages: number of pages put into the log.
-        positions: number of positions given, one for each event.
+        positions: number of assigned positions, one for each event.
         trimmed: number of times that records were gone before they were read.
         ended: number of shards read to their end.
         set_aside: number of records of commits, fences and snapshots that cannot be read.
@@ -88,13 +88,13 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a round is.
+    """The progress of a round.
 
     Attributes:
         commits: number of the round's commits that are in the log.
         pending: number of the round's commits that are not in the log yet.
-        positions: number of positions given in this round, one for each event.
-        written_at: time when the records of this round were written, seconds since the epoch. None:
+        positions: number of positions assigned in this round, one for each event.
+        written_at: when the records of this round were written, in seconds since the epoch; None:
             the stream does not say.
     """
 
@@ -111,14 +111,14 @@ class Rounds:
         config: names of the tables.
         client: returns the client for the tables.
         streams: returns the client for ``dynamodbstreams``.
-        observer: receives a report of each operation. None: no reports.
-        memory: what the process remembers of the log.
-        monotonic: returns seconds of a clock that never goes back.
-        sleep: waits a number of seconds.
-        on_progress: called after every hundred commits of a round with its progress.
+        observer: called with a report of each operation; None: no reports.
+        memory: the memory of this process.
+        monotonic: returns seconds of a monotonic clock.
+        sleep: waits the given number of seconds.
+        on_progress: called with the progress after every 100 commits of a round.
 
     Attributes:
-        position: highest position that this object has given; 0 before the first.
+        position: the highest position that this object has assigned; 0 before the first.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what is injected
@@ -139,11 +139,11 @@ class Rounds:
         self._on_progress = on_progress
         self._stopped: Callable[[], bool] = lambda: False
         self._monotonic = monotonic
-        # Neither the streams nor a table's description take ReturnConsumedCapacity.
+        # Neither DynamoDB Streams nor DescribeTable accepts ReturnConsumedCapacity.
         plain = replace(config, report_capacity=False)
         self._gateway = Gateway(client, config, observer, sleep, monotonic)
         self._descriptions = Gateway(client, plain, observer, sleep, monotonic)
-        # A gateway uses only what every client of boto3 has.
+        # A gateway uses only methods that every boto3 client has.
         self._streams = Gateway(streams, plain, observer, sleep, monotonic)  # type: ignore[arg-type]
         self._lineage: Lineage | None = None
         self._outdated = False
@@ -157,10 +157,10 @@ class Rounds:
 
         Args:
             stopped: called before each request; True ends the round there. The next round reads
-                again what this one read and did not sequence.
+                the records again that this one did not sequence.
 
         Returns:
-            What this round did. It includes the work of an earlier round that failed half done.
+            The counts of this round. They include the work of an earlier round that failed.
 
         Raises:
             ConfigurationError: the events table has no stream, or a stream without new images.
@@ -220,7 +220,7 @@ class Rounds:
         return lineage
 
     def _found(self) -> Lineage:
-        """Return the shards of the table's current stream: turned on again, it has a new ARN."""
+        """Return the shards of the table's current stream, whose ARN may be a new one."""
         arn = self._run(self._descriptions, "find_stream", find_stream(self._logs.events))
         if self._lineage is not None:
             if self._lineage.arn == arn:
@@ -229,7 +229,7 @@ class Rounds:
         return Lineage(arn, self._run(self._gateway, "read_places", read_places(self._logs.table)))
 
     def _read(self, lineage: Lineage) -> tuple[list[Reading], ServiceError | None]:
-        """Read every shard once, the others too if one fails; return the last failure."""
+        """Read every shard once, even if one fails; return the last failure too."""
         readings: list[Reading] = []
         failure: ServiceError | None = None
         for shard in lineage.readable():
@@ -246,9 +246,9 @@ class Rounds:
         return readings, failure
 
     def _sequence(self, readings: list[Reading]) -> None:
-        """Sequence the commits that were read, and move each shard on once the log has its commits.
+        """Sequence the commits that were read, and move each shard on when its commits are done.
 
-        The next round reads a shard again that was not moved on.
+        If a shard is not moved on, the next round reads its records again.
         """
         hints = [hint for reading in readings for hint in reading.found.pointers]
         damaged = [error for reading in readings for error in reading.found.damaged]
@@ -300,7 +300,7 @@ class Rounds:
     def _note_trimmed(self, shard_id: str) -> None:
         self._uncounted += Polled(trimmed=1)
         _log.warning(
-            "Records of shard %s were gone before they were read: a stream keeps them for 24 "
+            "Records of shard %s expired before they were read, because a stream keeps them for 24 "
             "hours. Their commits may be missing in the log: run `dynamo-es log repair`.",
             shard_id,
         )
@@ -323,7 +323,7 @@ def _until_stopped(stopped: Callable[[], bool], steps: Steps[T]) -> Steps[T]:
         steps: an algorithm that is safe to stop at any request.
 
     Raises:
-        _StoppedError: the algorithm was stopped, and the request in hand was not sent.
+        _StoppedError: the algorithm was stopped, and its next request was not sent.
     """
     reply: Response | Exception | None = None
     while True:

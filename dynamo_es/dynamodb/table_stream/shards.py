@@ -1,7 +1,6 @@
-"""The shards of a stream: which may be read, and how far each is read.
+"""The shards of a stream: which of them may be read, and how far each is read.
 
-The children of a shard hold what was written after it, so they are read once the parent is read to
-its end.
+The children of a shard hold later records, so they are read after the parent is read to its end.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _EXPIRED: Final = "ExpiredIteratorException"
 _TRIMMED: Final = "TrimmedDataAccessException"
 _IMAGES: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 _MOST_ITERATORS: Final = 3
-"""Iterators that one reading asks for. An iterator lasts 15 minutes, so a second should do."""
+"""The most iterators for one reading. An iterator lasts 15 minutes, so two should be enough."""
 
 
 @dataclass(slots=True)
@@ -34,10 +33,10 @@ class Shard:
 
     Attributes:
         id: the shard's id.
-        parent: id of the shard that it continues. None: it is the first.
-        after: sequence number of the last record whose commit is in the log. None: no record yet.
+        parent: id of the shard that it continues; None: it is the first.
+        after: sequence number of the last record whose commit is in the log; None: none yet.
         finished: whether the shard is closed and read to its end.
-        iterator: where the next reading begins. None: the next reading gets one first.
+        iterator: where the next reading begins; None: the next reading gets an iterator first.
     """
 
     id: str
@@ -48,16 +47,16 @@ class Shard:
 
 
 class Reading(NamedTuple):
-    """What one request has read from a shard. Call `advance` once the log has the commits.
+    """The records that one request has read from a shard. Call `advance` when the log has them.
 
     Attributes:
         shard: the shard.
-        found: the records' items, sorted into commits and the rest.
+        found: the records' items, sorted into commits, damaged and foreign ones.
         records: number of records.
-        newest_at: time when the last record was written, seconds since the epoch. None: unknown.
+        newest_at: when the last record was written, in seconds since the epoch; None: unknown.
         after: sequence number of the last record read so far.
-        iterator: where the next reading begins. None: the shard is read to its end.
-        trimmed: whether records were gone before they were read.
+        iterator: where the next reading begins; None: the shard is read to its end.
+        trimmed: whether records expired before they were read.
     """
 
     shard: Shard
@@ -90,7 +89,7 @@ class Lineage:
     shards: dict[str, Shard] = field(default_factory=dict)
 
     def update(self, listed: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Take in a complete list of shards; return those that went before they were read."""
+        """Take a complete list of shards; return those that disappeared before they were read."""
         now: dict[str, Shard] = {}
         for entry in listed:
             shard_id = entry["ShardId"]
@@ -100,7 +99,7 @@ class Lineage:
         read = {place.shard_id for place in self.places.values() if place.finished}
         read |= {shard.id for shard in self.shards.values() if shard.finished}
         gone = (self.places.keys() | self.shards.keys()) - now.keys() - read
-        # Shards of an earlier stream, which was turned off since.
+        # Add shards of an earlier stream that has been turned off since.
         gone |= {
             place.shard_id
             for place in self.places.values()
@@ -108,12 +107,12 @@ class Lineage:
         }
         self.shards = now
         for shard_id in gone & self.places.keys():
-            # Report a lost shard once only.
+            # Report a lost shard only once.
             self.places[shard_id] = self.places[shard_id]._replace(finished=True)
         return sorted(gone)
 
     def readable(self) -> list[Shard]:
-        """Return the shards to read now: their parent is read to its end, or gone."""
+        """Return the shards to read now: those whose parent is read to its end or gone."""
         return [
             shard
             for shard in self.shards.values()
@@ -173,7 +172,7 @@ def find_stream(table: str) -> Steps[str]:
     if stream.get("StreamViewType") not in _IMAGES:
         raise ConfigurationError(
             f"The stream of the table {table} has {stream['StreamViewType']} instead of new "
-            "images. Turn it off and on again with NEW_IMAGE."
+            "images. Turn it off, and on again with NEW_IMAGE."
         )
     return str(description["LatestStreamArn"])
 
@@ -205,7 +204,7 @@ def read_places(log_table: str) -> Steps[dict[str, Place]]:
 
 
 def save_places(log_table: str, lineage: Lineage) -> Steps[None]:
-    """Save the places that differ from the saved ones; remove those of shards that are gone."""
+    """Save the places that have changed, and remove the places of shards that are gone."""
     for place in lineage.unsaved():
         yield requests.save_place(log_table, place)
         lineage.places[place.shard_id] = place
@@ -215,7 +214,7 @@ def save_places(log_table: str, lineage: Lineage) -> Steps[None]:
 
 
 def read_shard(stream_arn: str, shard: Shard) -> Steps[Reading]:
-    """Read a shard once, from its place on. The shard moves on when you call `Reading.advance`.
+    """Read a shard once, from its place. The shard moves on when you call `Reading.advance`.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -234,7 +233,7 @@ def read_shard(stream_arn: str, shard: Shard) -> Steps[Reading]:
                 raise
             iterator = None
             if error.code == _TRIMMED:
-                # The records that are left begin at the trim horizon.
+                # The remaining records begin at the trim horizon.
                 after, trimmed = None, True
         else:
             return _reading(shard, response, after, trimmed=trimmed)

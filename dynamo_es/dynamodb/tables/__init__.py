@@ -1,1 +1,1 @@
-"""Creating the tables from the CloudFormation template."""
+"""Creates the tables, and adopts existing ones, from the CloudFormation template."""

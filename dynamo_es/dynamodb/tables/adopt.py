@@ -33,11 +33,11 @@ SETTINGS: Final[tuple[Setting, ...]] = ("stream", "expiry", "recovery", "protect
 
 
 class Adopted(NamedTuple):
-    """A setting that a table lacked, and has now.
+    """A setting that a table lacked and now has.
 
     Attributes:
         table: name of the table.
-        setting: what was missing.
+        setting: the setting that was missing.
     """
 
     table: str
@@ -45,11 +45,11 @@ class Adopted(NamedTuple):
 
 
 class Adoption(NamedTuple):
-    """What `adopt_tables` would do now.
+    """The changes that `adopt_tables` would make now.
 
     Attributes:
         missing: the settings that the tables lack.
-        warnings: what the restored tables themselves say is wrong, a sentence each.
+        warnings: problems that the restore times of the tables show, a sentence each.
     """
 
     missing: tuple[Adopted, ...]
@@ -57,14 +57,14 @@ class Adoption(NamedTuple):
 
 
 def plan_adoption(client: DynamoDBClient, config: DynamoConfig) -> Adoption:
-    """Return what `adopt_tables` would change, and what to look into before; changes nothing.
+    """Return what `adopt_tables` would change, and problems to solve first. It changes nothing.
 
-    A restored table says to which moment it was restored. A keys table of an earlier moment brings
-    back the keys of people whose data was erased since then. Events and log of different moments
-    contradict each other.
+    A restored table says to which time it was restored. A restored keys table brings back the keys
+    of people whose data was erased since that time. Events and log of different times contradict
+    each other.
 
     Args:
-        client: of boto3, for DynamoDB.
+        client: a boto3 client for DynamoDB.
         config: names of the tables.
 
     Raises:
@@ -91,22 +91,22 @@ def plan_adoption(client: DynamoDBClient, config: DynamoConfig) -> Adoption:
 def adopt_tables(
     client: DynamoDBClient, config: DynamoConfig, sleep: Callable[[float], None] = time.sleep
 ) -> list[Adopted]:
-    """Give existing tables what they lack of the template's settings, and return what that was.
+    """Give existing tables the settings of the template that they lack; return these settings.
 
     DynamoDB restores a table without its stream, expiry (TTL), point-in-time recovery, deletion
-    protection and tags. Nothing that a table has is changed or taken away. Run it again after an
-    interruption. The stream is a new one: deploy the functions' mappings again.
+    protection and tags. Existing settings are not changed or removed. Run it again after an
+    interruption. The stream is a new one, so deploy the functions' event source mappings again.
 
     Args:
-        client: of boto3, for DynamoDB.
+        client: a boto3 client for DynamoDB.
         config: names of the tables.
-        sleep: waits a number of seconds.
+        sleep: waits the given number of seconds.
 
     Raises:
         TableNotFoundError: a table does not exist.
         ConfigurationError: a table has another key, another expiry attribute, or a stream of
             another kind.
-        UnavailableError: a table cannot be used after two minutes.
+        UnavailableError: a table is still not usable after two minutes.
         ServiceError: AWS refused or did not answer.
     """
     check_injected(sleep=sleep)
@@ -149,9 +149,9 @@ def _warnings(config: DynamoConfig, found: Mapping[str, Any]) -> Iterator[str]:
     if moment := moments.get(config.keys_table):
         yield (
             f"The keys table {config.keys_table} was restored to {moment.isoformat(sep=' ')}. "
-            "That brings back the keys of people whose data was erased since then. Keep the live "
-            "keys table if it exists. If it is lost, erase their data again before any program "
-            "starts."
+            "That brings back the keys of people whose data was erased since then. If the original "
+            "keys table still exists, use that one. If it is lost, erase their data again before "
+            "any program starts."
         )
     events, log = moments.get(config.events_table), moments.get(config.log_table)
     if events != log:
@@ -160,9 +160,9 @@ def _warnings(config: DynamoConfig, found: Mapping[str, Any]) -> Iterator[str]:
             for name, moment in ((config.events_table, events), (config.log_table, log))
         }
         yield (
-            "Events and log are of different moments: "
+            "Events and log were restored to different times: "
             + ", ".join(f"{name} is {moment}" for name, moment in said.items())
-            + ". Run `dynamo-es log verify` before anybody appends, and `dynamo-es log repair "
+            + ". Run `dynamo-es log verify` before any program appends, and `dynamo-es log repair "
             "--truncate-torn` if it finds that the log is torn."
         )
 
@@ -172,7 +172,7 @@ def _has_stream(found: Mapping[str, Any]) -> bool:
 
 
 def _missing_tags(client: DynamoDBClient, name: str, arn: str, wanted: list[Any]) -> list[Any]:
-    """Return the tags that a table lacks; none on an emulator that has no tags."""
+    """Return the tags that a table lacks; empty on an emulator that does not support tags."""
     with translated("ListTagsOfResource", name, tolerate=(UNKNOWN,)):
         found = client.list_tags_of_resource(ResourceArn=arn).get("Tags", [])
         names = {tag["Key"] for tag in found}
@@ -188,12 +188,12 @@ def _check_stream(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
     if view and stream.get("StreamEnabled") and stream.get("StreamViewType") not in fit:
         raise ConfigurationError(
             f"The stream of the table {name} has {stream.get('StreamViewType')} instead of {view}. "
-            "Turn it off with `aws dynamodb update-table`, and run this again."
+            "Turn it off with `aws dynamodb update-table`, then run this again."
         )
 
 
 class _Changes:
-    """Changes tables, and notes what it changed."""
+    """Changes tables, and remembers what it changed."""
 
     def __init__(self, client: DynamoDBClient, sleep: Callable[[float], None]) -> None:
         self._client = client
@@ -201,7 +201,7 @@ class _Changes:
         self.done: list[Adopted] = []
 
     def adopt(self, name: str, wanted: Mapping[str, Any]) -> None:
-        """Give a table what it lacks; one change at a time, as DynamoDB takes no two at once."""
+        """Give a table the missing settings, one at a time, as DynamoDB requires."""
         found = await_active(self._client, name, self._sleep)
         for setting in _missing(self._client, name, wanted, found):
             self._change(name, setting, wanted, found["TableArn"])

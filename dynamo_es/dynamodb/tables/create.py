@@ -26,61 +26,61 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
 
 POLLS: Final = 120
-"""Times that a changing table is described, a second apart, before giving up."""
+"""How often a changing table is described, once a second, before this gives up."""
 
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _IN_USE: Final = "ResourceInUseException"
-# An emulator's answer to an operation that it lacks. DynamoDB itself has them all.
+# An emulator's reply to an operation that it lacks.
 UNKNOWN: Final = "UnknownOperationException"
 
 
 def create_tables(
     client: DynamoDBClient, config: DynamoConfig, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Create the tables that are missing, and return once all three can be used.
+    """Create the missing tables, and return when all three are usable.
 
     You get the tables of the template with its defaults: billed by request, protected against
-    deletion. An existing table keeps its settings, but expiry (TTL) and point-in-time recovery are
-    turned on if they are off, and its key must be the right one. You can call this again, and from
-    several processes at once. For another KMS key, or tables that CloudFormation manages, deploy
-    the template instead.
+    deletion. An existing table must have the right key. It keeps its settings, but expiry (TTL) and
+    point-in-time recovery are turned on if they are off. You can call this again, and from several
+    processes at once. For another KMS key, or tables that CloudFormation manages, deploy the
+    template instead.
 
-    Needs DescribeTable, DescribeTimeToLive and DescribeContinuousBackups, and, for what is
-    missing, CreateTable, TagResource, UpdateTimeToLive and UpdateContinuousBackups. On AWS it takes
-    about ten seconds if there is something to do.
+    It needs the permissions DescribeTable, DescribeTimeToLive and DescribeContinuousBackups. If
+    something is missing, it also needs CreateTable, TagResource, UpdateTimeToLive and
+    UpdateContinuousBackups, and takes about ten seconds on AWS.
 
     Args:
-        client: of boto3, for DynamoDB.
+        client: a boto3 client for DynamoDB.
         config: names of the tables.
-        sleep: waits a number of seconds.
+        sleep: waits the given number of seconds.
 
     Raises:
         ConfigurationError: a table has another key or another expiry attribute, two tables have
             the same name, or the tables are replicated.
         InputError: ``sleep`` is not callable.
-        UnavailableError: a table cannot be used after two minutes.
+        UnavailableError: a table is still not usable after two minutes.
         ServiceError: AWS refused or did not answer.
     """
     check_injected(sleep=sleep)
     if config.replication != "none":
         raise ConfigurationError(
-            "create_tables makes tables of one region, and DynamoConfig.replication is "
+            "create_tables makes tables in one region, but DynamoConfig.replication is "
             f'"{config.replication}": deploy infra/global-event-store.yaml in the region that '
             "writes."
         )
     wanted = wanted_tables(config)
     existing = {name: describe(client, name) for name in wanted}
-    # Check first, so that a wrong name creates no table.
+    # Check all tables first, so that a wrong name creates none.
     for name, description in existing.items():
         if description is not None:
             check_key(name, wanted[name], description)
-    # Create all tables first and wait for them afterwards, so that the waits overlap.
+    # Create all tables before waiting for any, so that the waits overlap.
     for name, description in existing.items():
         if description is None:
             with translated("CreateTable", name, tolerate=(_IN_USE,)):
                 client.create_table(**create_request(name, wanted[name]))
     for name, properties in wanted.items():
-        # Again, because another process may have created a table in between.
+        # Check again, because another process may have created the table in between.
         check_key(name, properties, await_active(client, name, sleep))
         if expiry := properties.get("TimeToLiveSpecification"):
             turn_on_expiry(client, name, expiry["AttributeName"])
@@ -92,12 +92,12 @@ def delete_tables(
 ) -> None:
     """Delete the three tables **with all their events, even if they are protected against that**.
 
-    For tests and experiments. Missing tables are no error. It returns once all tables are gone.
+    For tests and experiments. A missing table is not an error. It returns when all tables are gone.
 
     Args:
-        client: of boto3, for DynamoDB.
+        client: a boto3 client for DynamoDB.
         config: names of the tables.
-        sleep: waits a number of seconds.
+        sleep: waits the given number of seconds.
 
     Raises:
         UnavailableError: a table still exists after two minutes.
@@ -107,7 +107,7 @@ def delete_tables(
     names = list(wanted_tables(config))
     for name in names:
         _unprotect(client, name, sleep)
-        # Not found, or in use: another process deletes it too.
+        # Ignore "not found" and "in use": another process deletes the table too.
         with translated("DeleteTable", name, tolerate=(_NOT_FOUND, _IN_USE)):
             client.delete_table(TableName=name)
     for name in names:
@@ -119,7 +119,7 @@ def delete_tables(
 
 
 def wanted_tables(config: DynamoConfig) -> dict[str, dict[str, Any]]:
-    """Return the properties of each table in the template, by its name here.
+    """Return the template's properties of each table, by the table's configured name.
 
     Raises:
         ConfigurationError: two tables have the same name.
@@ -135,7 +135,7 @@ def wanted_tables(config: DynamoConfig) -> dict[str, dict[str, Any]]:
             "events_table, log_table and keys_table must be three different tables."
         )
     if config.replication == "strong":
-        # Such tables have no expiry: their fences stay.
+        # Such tables do not support expiry (TTL), so their fences stay.
         wanted[config.events_table].pop("TimeToLiveSpecification")
     return wanted
 
@@ -148,18 +148,18 @@ def describe(client: DynamoDBClient, name: str) -> _Description | None:
 
 
 def await_active(client: DynamoDBClient, name: str, sleep: Callable[[float], None]) -> _Description:
-    """Return the description of a table once it can be used.
+    """Wait until a table is usable, and return its description.
 
     Raises:
-        UnavailableError: it cannot be used after two minutes.
+        UnavailableError: it is still not usable after two minutes.
     """
-    # Right after its creation a table may not be found for a moment, so None does not end the wait.
+    # None does not end the wait, because a table may not be found right after its creation.
     table = _poll(client, name, _is_active, sleep)
     if table is None or not _is_active(table):
         raise UnavailableError(
             "DescribeTable",
             _NOT_FOUND if table is None else table["TableStatus"],
-            f"It cannot be used after {POLLS} seconds.",
+            f"It is still not usable after {POLLS} seconds.",
             name,
         )
     return table
@@ -170,14 +170,14 @@ def _is_active(table: _Description | None) -> bool:
 
 
 def turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
-    """Let items expire by an attribute, if none do.
+    """Turn on the expiry (TTL) of items by an attribute, if it is off.
 
     Raises:
-        ConfigurationError: they expire by another attribute.
+        ConfigurationError: items expire by another attribute.
     """
     found = expiry_of(client, name)
     if found is None:
-        # Refused as invalid if another process has turned it on.
+        # DynamoDB refuses it as invalid if another process has turned it on.
         with translated("UpdateTimeToLive", name, tolerate=("ValidationException",)):
             client.update_time_to_live(
                 TableName=name,
@@ -188,7 +188,7 @@ def turn_on_expiry(client: DynamoDBClient, name: str, wanted: str) -> None:
 
 
 def check_expiry(name: str, wanted: str, found: str | None) -> None:
-    """Check by which attribute items expire.
+    """Check that items expire by the right attribute.
 
     Raises:
         ConfigurationError: they expire by another attribute, or not at all.
@@ -202,7 +202,7 @@ def check_expiry(name: str, wanted: str, found: str | None) -> None:
 
 
 def expiry_of(client: DynamoDBClient, name: str) -> str | None:
-    """Return the attribute by which items expire; None: they do not."""
+    """Return the attribute by which items expire; None: they do not expire."""
     with translated("DescribeTimeToLive", name):
         found = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
@@ -211,7 +211,7 @@ def expiry_of(client: DynamoDBClient, name: str) -> str | None:
 
 
 def recovers(client: DynamoDBClient, name: str) -> bool | None:
-    """Whether point-in-time recovery is on; None: an emulator has no backups at all."""
+    """Return whether point-in-time recovery is on; None: an emulator without backups."""
     with translated("DescribeContinuousBackups", name, tolerate=(UNKNOWN,)):
         found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         recovery = found.get("PointInTimeRecoveryDescription", {})
@@ -225,7 +225,7 @@ def turn_on_recovery(
     wanted: PointInTimeRecoverySpecificationTypeDef,
     sleep: Callable[[float], None],
 ) -> None:
-    """Turn on point-in-time recovery if it is off; leave out an emulator that has none."""
+    """Turn on point-in-time recovery if it is off; do nothing on an emulator without it."""
     from tenacity import retry_if_exception
 
     if recovers(client, name) is not False:
@@ -239,7 +239,7 @@ def turn_on_recovery(
 
 
 def _is_being_prepared(error: BaseException) -> bool:
-    # In the first seconds of a table, its backups are still "being enabled".
+    # In the first seconds of a table, DynamoDB is still enabling its backups.
     return _code(error) == "ContinuousBackupsUnavailableException"
 
 
@@ -259,7 +259,7 @@ def _poll(
     done: Callable[[_Description | None], bool],
     sleep: Callable[[float], None],
 ) -> _Description | None:
-    """Describe a table until it is as wanted, or `POLLS` times; return the last description."""
+    """Describe a table until ``done`` is True, at most `POLLS` times; return the last result."""
     from tenacity import retry_if_not_result
 
     result: _Description | None = _patiently(sleep, retry_if_not_result(done))(
@@ -269,8 +269,8 @@ def _poll(
 
 
 def _patiently(sleep: Callable[[float], None], retry: retry_base) -> Retrying:
-    """Return a retrier: once a second, `POLLS` times; it returns or raises the last outcome."""
-    # Loaded here, because the backend imports this module and few processes create tables.
+    """Return a caller that retries once a second, `POLLS` times; then the last outcome counts."""
+    # Imported here, because the backend imports this module, and few processes create tables.
     from tenacity import Retrying, stop_after_attempt, wait_fixed
 
     return Retrying(

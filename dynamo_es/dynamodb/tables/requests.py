@@ -9,7 +9,7 @@ from dynamo_es.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Passed to CreateTable unchanged. The others have another shape or an operation of their own.
+# Properties that CreateTable takes unchanged. Others have another shape or their own operation.
 _SAME_IN_BOTH: Final = (
     "BillingMode",
     "AttributeDefinitions",
@@ -31,7 +31,7 @@ def create_request(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
     if stream := properties.get("StreamSpecification"):
         request["StreamSpecification"] = {"StreamEnabled": True, **stream}
     encryption = properties.get("SSESpecification", {})
-    # Left out unless it is on. Off is DynamoDB's default, and an emulator would take it for a
+    # Leave it out unless it is on. Off is DynamoDB's default, and an emulator would misread it as a
     # request for a key.
     if encryption.get("SSEEnabled"):
         request["SSESpecification"] = {
@@ -56,7 +56,7 @@ def check_key(name: str, properties: Mapping[str, Any], description: Mapping[str
     if found != wanted:
         raise ConfigurationError(
             f"The table {name} exists, but its key is {found} instead of {wanted}. "
-            "If another application uses it, choose another name."
+            "It may belong to another application: choose another name."
         )
 
 

@@ -1,8 +1,8 @@
 """Reads the CloudFormation template of the tables, and resolves it to plain properties.
 
-An installed package has the template as JSON and needs no YAML parser. A checkout reads
-``infra/event-store.yaml``. Only the functions that this template uses are resolved; any other is
-an error.
+An installed package has the template as JSON, and needs no YAML parser. A checkout reads
+``infra/event-store.yaml``. It resolves only the functions that this template uses; any other
+function is an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PACKAGED: Final = "infra/event-store.json"
-"""Path of the template in an installed package, below ``dynamo_es``."""
+"""Path of the template in an installed package, inside ``dynamo_es``."""
 
 CHECKOUT: Final = Path(__file__).parents[3] / "infra" / "event-store.yaml"
 """Path of the template in a checkout."""
@@ -27,7 +27,7 @@ CHECKOUT: Final = Path(__file__).parents[3] / "infra" / "event-store.yaml"
 _PLACEHOLDER: Final = re.compile(r"\$\{([^}]+)\}")
 
 _NOTHING: Final = object()
-"""What `AWS::NoValue` stands for: the property, or the entry of a list, is left out."""
+"""The value of `AWS::NoValue`: the property or list entry is left out."""
 
 
 class _Scope(NamedTuple):
@@ -60,7 +60,7 @@ def template_path(name: str) -> Path:
     """Return the file of a template, from the installed package or the checkout.
 
     Args:
-        name: such as ``sequencer``.
+        name: name of the template, such as ``sequencer``.
 
     Raises:
         ConfigurationError: the template is missing, because the installation is damaged.
@@ -73,7 +73,7 @@ def template_path(name: str) -> Path:
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
-    """Return the template in a YAML text, with ``!Ref X`` and the like in their long form.
+    """Parse a template in YAML; ``!Ref X`` and similar tags get their long form.
 
     Raises:
         MissingExtraError: pyyaml is not installed.
@@ -83,9 +83,9 @@ def parse_yaml(text: str) -> dict[str, Any]:
     except ImportError as error:
         raise MissingExtraError("local", "Reading the template of a checkout") from error
 
-    # In C where libyaml is installed: ten times as fast.
+    # With libyaml installed, the parser in C is ten times as fast.
     class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        """Reads CloudFormation's tags. A class of its own, to leave yaml's loaders unchanged."""
+        """Reads CloudFormation's tags. It is a subclass, to leave yaml's own loaders unchanged."""
 
     def construct(loader: Loader, name: str, node: yaml.Node) -> dict[str, Any]:
         argument: Any
@@ -111,7 +111,7 @@ def resolve_tables(
 
     Args:
         template: as `load_template` returns it.
-        parameters: values of parameters. The others have their defaults.
+        parameters: values of parameters; the others have their defaults.
 
     Raises:
         ConfigurationError: an unknown parameter, a parameter without a value, or a function that

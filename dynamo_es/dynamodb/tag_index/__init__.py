@@ -1,1 +1,1 @@
-"""The index of a boundary's tags: which versions have a tag, up to a checkpoint."""
+"""The tag index of a boundary: the versions of the events with each tag, up to a checkpoint."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def commits_from(
     stream: Stream, start: int, stop: int
 ) -> Steps[tuple[Commit | None, list[Commit]]]:
-    """Return the newest commit, and in order the commits that hold versions of a range."""
+    """Return the newest commit, and the commits that hold versions of a range, in order."""
     return (yield from reading_again(stream, partial(_read, stream, start, stop), consistent=True))
 
 
@@ -52,10 +52,10 @@ def _read(
 def commits_at(
     stream: Stream, generation: int, versions: Iterable[int]
 ) -> Steps[list[Commit] | None]:
-    """Return the commits of a generation that begin at some versions; None: one is gone.
+    """Return the commits of a generation that begin at given versions; None: one does not exist.
 
-    Commits do not change, so an eventually consistent read is enough, at half the price. Those that
-    it misses are read again.
+    Commits do not change, so an eventually consistent read is enough, at half the price. Commits
+    that it misses are read again.
     """
     left = set(versions)
     found: list[Commit] = []

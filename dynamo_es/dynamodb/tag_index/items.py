@@ -1,7 +1,7 @@
-"""Items of the tag index, in the log's table, and their requests: pure functions.
+"""Items of the tag index in the log table, and their requests, as pure functions.
 
 ``{tenant}#tags#{category}#{uuid}#{tag}`` holds the pages of one tag. The partition without the tag
-holds the checkpoint of the boundary, and which tags each run has written pages for.
+holds the checkpoint of the boundary, and lists of the tags for which each run has written pages.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 TAGS: Final = "tags"
-"""The word in the keys of the index, after the tenant."""
+"""The word after the tenant in the keys of the index."""
 
 MAX_TEXT: Final = 200_000
-"""Most bytes of JSON in an item, so that it fits however badly they compress; one entry may have
-more."""
+"""The most bytes of JSON in an item, so that it fits however badly they compress. A single entry
+may have more."""
 
 _CHECKPOINT: Final = "checkpoint"
 _DIGITS: Final = 19
 
 
 class IndexKeys(NamedTuple):
-    """The index of one boundary.
+    """The keys of the index of one boundary.
 
     Attributes:
         table: name of the log table.
@@ -45,29 +45,30 @@ class IndexKeys(NamedTuple):
 
     @classmethod
     def of(cls, table: str, stream_key: str) -> IndexKeys:
-        """Return the index of the boundary whose stream has a partition key."""
+        """Return the index of a boundary, given the partition key of its stream."""
         tenant, _, rest = stream_key.partition(SEPARATOR)
         return cls(table, f"{tenant}{SEPARATOR}{TAGS}{SEPARATOR}{rest}")
 
     def pages(self, tag: str) -> str:
-        """Return the partition key of a tag's pages; a long tag is in it as its hash."""
+        """Return the partition key of a tag's pages. A long tag is replaced by its hash."""
         key = f"{self.key}{SEPARATOR}{escape(tag)}"
         if len(key.encode()) <= MAX_KEY_BYTES:
             return key
-        return f"{self.key}{SEPARATOR}%h{sha256(tag.encode()).hexdigest()}"  # no escaped text
+        # `escape` never returns text with "%h", so this is not the key of another tag.
+        return f"{self.key}{SEPARATOR}%h{sha256(tag.encode()).hexdigest()}"
 
 
 class Checkpoint(NamedTuple):
-    """How far an index is complete.
+    """The version up to which an index is complete.
 
     Attributes:
-        edition: random id of this index; each generation of the boundary begins one.
+        edition: random id of this index; each generation of the boundary gets a new one.
         generation: generation of the boundary.
-        version: the index has all events up to this version.
+        version: the index has all events up to this version (inclusive).
         commit: version of the first event of the commit that ends there; 0 at version 0.
         uuid: UUID of the event at that version, as hex; empty at version 0.
-        size: bytes of the stored commits up to there.
-        former: earlier editions whose items are still to be deleted.
+        size: number of bytes of the stored commits up to there.
+        former: earlier editions whose items must still be deleted.
     """
 
     edition: str
@@ -83,10 +84,10 @@ class Entry(NamedTuple):
     """An event in the index.
 
     Attributes:
-        version: its version.
+        version: version of the event.
         commit: version of the first event of its commit.
-        name: name of its type.
-        tags: all of its tags; None: they are many, so its commit must be read.
+        name: name of the event.
+        tags: all tags of the event; None: there are too many, so its commit must be read.
     """
 
     version: int
@@ -99,9 +100,9 @@ class TagPage(NamedTuple):
     """Some events that have a tag, in the order of their versions.
 
     Attributes:
-        earlier: number of events in the pages before.
+        earlier: number of events in the earlier pages.
         entries: the events, one or more.
-        size: bytes of the item; 0: not known.
+        size: number of bytes of the item; 0: unknown.
     """
 
     earlier: int
@@ -130,7 +131,7 @@ def read_checkpoint(item: Item) -> Checkpoint:
     """Return the checkpoint of an item.
 
     Raises:
-        StoredItemError: this release did not write the item.
+        StoredItemError: this release cannot read the item.
     """
     try:
         return Checkpoint(
@@ -147,7 +148,7 @@ def read_checkpoint(item: Item) -> Checkpoint:
 
 
 def put_checkpoint(keys: IndexKeys, new: Checkpoint, before: Checkpoint | None) -> Request:
-    """Put a checkpoint, if the one before still stands there; None: if there is none."""
+    """Put a checkpoint, if the previous one is unchanged; ``before`` is None without one."""
     item = _key(keys.key, _CHECKPOINT) | {
         "edition": {"S": new.edition},
         "generation": number(new.generation),
@@ -163,7 +164,7 @@ def put_checkpoint(keys: IndexKeys, new: Checkpoint, before: Checkpoint | None) 
 
 
 def delete_checkpoint(keys: IndexKeys, before: Checkpoint) -> Request:
-    """Delete a checkpoint, if it still stands there."""
+    """Delete a checkpoint, if it is unchanged."""
     params = {"TableName": keys.table, "Key": _key(keys.key, _CHECKPOINT)}
     return Request("delete_item", params | _unchanged(before))
 
@@ -171,7 +172,7 @@ def delete_checkpoint(keys: IndexKeys, before: Checkpoint) -> Request:
 def put_tags(
     keys: IndexKeys, edition: str, after: int, last: int, tags: Iterable[str]
 ) -> Iterator[Request]:
-    """Put the tags that a run writes pages for, before it writes them: mostly in one item."""
+    """Put the list of the tags for which a run will write pages, usually in one item."""
     place = f"{edition}#{after:0{_DIGITS}d}#{last:0{_DIGITS}d}"
     for at, some in enumerate(_parts(sorted(tags))):
         item = _key(keys.key, f"{place}#{at}" if at else place)
@@ -180,7 +181,7 @@ def put_tags(
 
 
 def _parts(tags: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the tags in lists that fit into an item each."""
+    """Yield the tags in lists, each of which fits into an item."""
     part: list[str] = []
     size = 0
     for tag in tags:
@@ -212,18 +213,18 @@ def newest_page(keys: IndexKeys, edition: str, tag: str) -> Request:
 def pages_of(keys: IndexKeys, edition: str, tag: str, after: Item | None = None) -> Request:
     """Query the pages of a tag, newest first, consistently.
 
-    An eventually consistent read could miss pages below the checkpoint.
+    An eventually consistent read could miss pages up to the checkpoint.
     """
     return _query(keys.table, keys.pages(tag), edition, after=after)
 
 
 def pages_above(keys: IndexKeys, edition: str, tag: str, version: int) -> list[Request]:
-    """Query the pages of a tag that have events above a version, consistently; two requests.
+    """Query the pages of a tag that have events after a version, consistently; two requests.
 
-    The newest page that begins at the version or below may have later events too.
+    The last page that begins at or before the version may have later events too.
     """
     key = keys.pages(tag)
-    at, end = f"{edition}#{version:0{_DIGITS}d}", f"{edition}#:"  # after all digits
+    at, end = f"{edition}#{version:0{_DIGITS}d}", f"{edition}#:"  # ":" sorts after all digits
     return [
         _between(keys.table, key, f"{edition}#", at, limit=1),
         _between(keys.table, key, f"{edition}#{version + 1:0{_DIGITS}d}", end),
@@ -240,7 +241,7 @@ def page_item(keys: IndexKeys, edition: str, tag: str, page: TagPage) -> tuple[I
 
 
 def put_page(keys: IndexKeys, item: Item, before: TagPage | None) -> Request:
-    """Put a page, if the one that it extends still stands there; None: if none does."""
+    """Put a page, if the page that it extends is unchanged; ``before`` is None for a new page."""
     params: dict[str, Any] = {"TableName": keys.table, "Item": item}
     if before is None:
         return Request("put_item", params | _NEW)
@@ -258,7 +259,7 @@ def read_page(item: Item, size: int = 0) -> TagPage:
     """Return the page of an item.
 
     Raises:
-        StoredItemError: this release did not write the item.
+        StoredItemError: this release cannot read the item.
     """
     try:
         entries = tuple(
@@ -274,13 +275,13 @@ def read_page(item: Item, size: int = 0) -> TagPage:
 
 
 def delete_item(keys: IndexKeys, item: Item) -> Request:
-    """Delete an item of an edition that nobody reads any more."""
+    """Delete an item of an edition that is no longer read."""
     key = {name: item[name] for name in ("log_key", "place")}
     return Request("delete_item", {"TableName": keys.table, "Key": key})
 
 
 def get_commits(table: str, keys: Sequence[Item], *, consistent: bool) -> Request:
-    """Read commits with their events, at most 100."""
+    """Read up to 100 commits with their events."""
     wanted: dict[str, Any] = {"Keys": list(keys), "ConsistentRead": consistent}
     return Request("batch_get_item", {"RequestItems": {table: wanted}})
 

@@ -1,7 +1,7 @@
-"""Reads a boundary by its tag index: pages up to the checkpoint, and the tail above it.
+"""Reads a boundary by its tag index: pages up to the checkpoint, and the tail after it.
 
-The checkpoint is read first: pages read later have all events up to there. The tail is read after
-the pages: it proves that the boundary is still the one that they are about.
+The checkpoint is read first, so that pages that are read later have all events up to it. The tail
+is read after the pages, and proves that they belong to the boundary's current generation.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _READ_UNIT: Final = 4096
 
 
 def is_indexed(query: Query) -> bool:
-    """Whether the index can answer a query: each alternative has a tag."""
+    """Return whether the index can answer a query: each alternative has a tag."""
     return all(item.tag_texts for item in query.items)
 
 
 def fetch_by_index(
     stream: Stream, keys: IndexKeys, parts: Sequence[Part]
 ) -> Steps[Matching | None]:
-    """Return the events that parts want; None: the index does not help, so read the stream.
+    """Return the events of some parts; None: the index does not help, so read the stream.
 
     Args:
         stream: the stream of the boundary.
         keys: its index.
-        parts: what to read. For one of them, at least, `is_indexed` holds; the events of the
-            others come with the tail, which then begins lower.
+        parts: what to read. At least one query must be `is_indexed`; the events of the others come
+            with the tail, which then begins earlier.
     """
     reply = yield items.get_checkpoint(keys)
     if "Item" not in reply:
@@ -64,7 +64,7 @@ def fetch_by_index(
     }
     commits = set(wanted.values())
     if len(commits) / 2 > checkpoint.size / _READ_UNIT + 1:
-        return None  # Half a unit for each commit: reading them all in a row costs less.
+        return None  # At half a unit for each commit, reading the whole stream costs less.
     begins = checkpoint.commit if floor == checkpoint.version - 1 else floor + 1
     newest, tail = yield from read_after(stream, floor, begins)
     at = checkpoint.version - floor - 1
@@ -94,14 +94,14 @@ def fetch_by_index(
 
 
 def _may_match(query: Query, entry: Entry) -> bool:
-    """Whether a query may match an event: for sure, if the entry lists its tags."""
+    """Return whether a query may match an event. If the entry lists its tags, that is certain."""
     if entry.tags is not None:
         return matches(query, entry.name, frozenset(entry.tags))
     return any(not item.types or entry.name in item.types for item in query.items)
 
 
 def _entries(keys: IndexKeys, checkpoint: Checkpoint, parts: Sequence[Part]) -> Steps[list[Entry]]:
-    """Return the index's events for one tag of each alternative, the rarest."""
+    """Return the index's events with the rarest tag of each alternative."""
     several = {
         t
         for part in parts
@@ -138,7 +138,7 @@ def _entries(keys: IndexKeys, checkpoint: Checkpoint, parts: Sequence[Part]) -> 
 
 
 def _counts(keys: IndexKeys, checkpoint: Checkpoint, tags: set[str]) -> Steps[dict[str, int]]:
-    """Return how many events have each of some tags."""
+    """Return how many events have each of the given tags."""
     ordered = sorted(tags)
     replies = yield from together(
         items.newest_page(keys, checkpoint.edition, tag) for tag in ordered

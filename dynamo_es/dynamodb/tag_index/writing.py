@@ -1,8 +1,8 @@
-"""Writes the tag index of a boundary, some events at a time. Any number of writers may do so.
+"""Writes the tag index of a boundary, some events at a time. Any number of writers may run at once.
 
 Each run first lists its tags, then writes their pages, then moves the checkpoint. A crash at any
-request leaves pages that are ahead of the checkpoint: the next run finds in the newest page of each
-tag what is there already.
+request may leave pages that are ahead of the checkpoint. The next run reads the newest page of each
+tag and adds only what is missing.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Request, Steps
 
 _EXTENDED_BYTES: Final = 1024
-"""A smaller page takes more events; a larger one stays, because each change writes all of it."""
+"""A page below this size takes more events. A larger one does not, as each change rewrites it."""
 
 _PAGE_ENTRIES: Final = 500
-"""Most events of a page."""
+"""The most events of a page."""
 
 _LISTED_TAGS: Final = 16
 _LISTED_TEXT: Final = 1024
-"""An entry lists the event's tags if they are no more, and no more characters. Each tag has an
-entry of the event, so lists of many tags would take their number squared."""
+"""An entry lists the event's tags only up to these numbers of tags and characters. Each tag has an
+entry for the event, so the size of long lists would grow with the square of their length."""
 
 _AT_ONCE: Final = 100
 
 
 def index_tags(stream: Stream, keys: IndexKeys, most: int) -> Steps[int]:
-    """Bring the index forward by about ``most`` events; return by how many; 0: it is complete."""
+    """Index about ``most`` further events; return their number; 0: the index is complete."""
     before = yield from _checkpoint(keys)
     reached = 0 if before is None else before.version
     newest, commits = yield from commits_from(stream, max(reached, 1), reached + most + 1)
@@ -71,14 +71,14 @@ def index_tags(stream: Stream, keys: IndexKeys, most: int) -> Steps[int]:
 
 
 def remove_index(stream: Stream, keys: IndexKeys) -> Steps[None]:
-    """Delete the index of a boundary that was deleted; leave that of a later generation.
+    """Delete the index of a deleted boundary, but not the index of a later generation.
 
     Cost: 1 request if there is no index.
     """
     before = yield from _checkpoint(keys)
     if before is None:
         return
-    # A deletion clears version 1 last, and each generation begins there.
+    # A deletion replaces version 1 last, and each generation begins there.
     reply = yield query_up(stream.table, stream.key, lowest=1, highest=1, limit=1)
     live = {generation_of(item) for item in reply["Items"] if not is_fence(item)}
     if before.generation not in live:
@@ -93,7 +93,7 @@ def _checkpoint(keys: IndexKeys) -> Steps[Checkpoint | None]:
 def _continues(
     stream: Stream, checkpoint: Checkpoint, newest: Commit, commits: Sequence[Commit]
 ) -> bool:
-    """Whether an index is about the stream: it is another after a deletion, or a restore."""
+    """Return whether an index still belongs to the stream, after a deletion or a restore."""
     if newest.generation != checkpoint.generation or newest.last < checkpoint.version:
         return False
     if checkpoint.version == 0:
@@ -126,8 +126,8 @@ def _write(
     if not (yield from _if_met(items.put_checkpoint(keys, new, before))):
         now = yield from _checkpoint(keys)
         if now is None or now.edition != before.edition:
-            # The boundary was deleted meanwhile, and its index maybe cleaned already. Another late
-            # run may clean the lists of this one.
+            # The boundary was deleted in the meantime, and its index may already be cleaned up.
+            # Another late run may remove the lists of this one, so remove the pages here.
             yield from _clean_pages(keys, before.edition, tagged)
             yield from _clean_edition(keys, before.edition)
 
@@ -169,7 +169,7 @@ def _write_pages(
 def _next_put(
     keys: IndexKeys, edition: str, tag: str, stored: TagPage | None, entries: Sequence[Entry]
 ) -> tuple[Request | None, bool]:
-    """Return the next put for a tag, and whether the tag is complete with it; None: no put."""
+    """Return the next put for a tag (None: no put), and whether it completes the tag."""
     new = [entry for entry in entries if stored is None or entry.version > stored.last]
     if not new:
         return None, True
@@ -199,7 +199,7 @@ def _listed(tags: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def _remove(keys: IndexKeys, before: Checkpoint) -> Steps[None]:
-    """Delete the index of a boundary that was deleted."""
+    """Delete the index of a deleted boundary."""
     for edition in (*before.former, before.edition):
         yield from _clean_edition(keys, edition)
     yield from _if_met(items.delete_checkpoint(keys, before))

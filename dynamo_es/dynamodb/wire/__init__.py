@@ -1,1 +1,1 @@
-"""The way to DynamoDB: requests, replies, retries, errors, sizes."""
+"""The connection to DynamoDB: requests, replies, retries, errors, sizes."""

@@ -1,7 +1,7 @@
 """Waits in a replica region for items that have not arrived yet.
 
-A global table replicates each item by itself. An item may arrive before those that were written
-before it, also if a transaction wrote them together.
+A global table replicates each item separately. An item may arrive before items that were written
+earlier, or before others of the same transaction.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Steps
 
 _FIRST_WAIT: Final = 5
-"""Added to the tries, so that the first wait takes up to 32 ms. Most items arrive in a second."""
+"""Added to the tries, so that the first wait takes up to 32 ms. Most items arrive within 1 s."""
 
 
 def await_arrival(tries: int, operation: str, missing: str, subject: str = "") -> Steps[None]:
-    """Wait before the next look for an item.
+    """Wait before reading again for an item that has not arrived.
 
     Args:
-        tries: looks so far, 1 or more.
-        operation: the API operation that looks, such as ``Query``.
-        missing: what has not arrived, for the message.
+        tries: reads so far, 1 or more.
+        operation: the API operation that reads, such as ``Query``.
+        missing: a description of the missing item, for the message.
         subject: the stream or the table, for the message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reads many items by their keys, or carries out many statements; repeats those left out."""
+"""Reads many items by key, or carries out many statements, and repeats those that were left out."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ StatementOutcome: TypeAlias = "ConditionRefused | OutcomeUnknown | Exception | N
 """The outcome of a statement; None: it was carried out."""
 
 MAX_KEYS: Final = 100
-"""Most keys of one ``BatchGetItem``."""
+"""The most keys of one ``BatchGetItem``."""
 _MOST_READS: Final = 10
 MAX_BATCH_BYTES: Final = 1024 * 1024
-"""Most bytes of the parameters of one batch, if it has more than one statement."""
+"""The most bytes of the parameters of one batch, if it has more than one statement."""
 
 
 def fetch_all(
@@ -37,7 +37,7 @@ def fetch_all(
 
     Args:
         table: name of the table.
-        keys: keys of the items, each once.
+        keys: keys of the items, without repetitions.
         request: builds the ``BatchGetItem`` for up to 100 keys.
 
     Raises:
@@ -72,10 +72,10 @@ def fetch_all(
 def _read_at_once(
     keys: Sequence[Item], request: Callable[[Sequence[Item]], Request]
 ) -> Steps[list[Response]]:
-    """Send the requests for these keys, and return their replies.
+    """Send the requests for the keys at once, and return their replies.
 
     Raises:
-        ServiceError: one of them failed.
+        ServiceError: one of the requests failed.
     """
     if len(keys) <= MAX_KEYS:
         return [(yield request(keys))]
@@ -86,19 +86,20 @@ def _read_at_once(
 def execute_all(
     statements: Sequence[Mapping[str, Any]], subject: str
 ) -> Steps[list[StatementOutcome]]:
-    """Carry out conditional writes, 25 a request and several requests at once.
+    """Carry out conditional writes, 25 in a request and several requests at once.
 
-    DynamoDB carries out each statement by itself, in any order. Those that it throttles are sent
-    again, after a pause, until the deadline.
+    DynamoDB carries out each statement separately, in any order. Statements that it throttles are
+    sent again, after a pause, until the deadline.
 
     Args:
-        statements: each about an item of its own.
+        statements: the statements, each for a different item.
         subject: stream or table, for errors.
 
     Returns:
-        The outcome of each statement, in order. `ConditionRefused`: another item is in its place,
+        The outcome of each statement, in order. `ConditionRefused`: another item is stored there,
         or (``maybe_landed``) the item of an earlier attempt of this statement. `OutcomeUnknown`:
-        it may have been carried out, or may be later. An `EventStoreError`: it was not carried out.
+        the statement may have been carried out, or may be later. An `EventStoreError`: it was not
+        carried out.
 
     Cost: 1 request for 25 statements, or for 1 MB, and the write units of each statement.
     """
@@ -128,7 +129,7 @@ def execute_all(
             try:
                 yield Pause(attempt, throttled)
             except (ThrottledError, ContentionError):
-                break  # the deadline is over, and each outcome has its own reason
+                break  # the deadline has passed, and each outcome has its own reason
     return outcomes
 
 
@@ -151,8 +152,8 @@ def _batches(places: Sequence[int], statements: Sequence[Mapping[str, Any]]) -> 
 
 
 def _after(before: StatementOutcome, outcome: StatementOutcome) -> StatementOutcome:
-    """Return the outcome of a statement, given that of its attempt before."""
-    if isinstance(before, OutcomeUnknown):  # the attempt before may have been carried out
+    """Return the outcome of a statement, given the outcome of its previous attempt."""
+    if isinstance(before, OutcomeUnknown):  # the previous attempt may have been carried out
         if isinstance(outcome, EventStoreError):
             return OutcomeUnknown(outcome)
         if isinstance(outcome, ConditionRefused):

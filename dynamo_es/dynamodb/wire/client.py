@@ -26,14 +26,14 @@ ClientT = TypeVar("ClientT")
 
 
 class Lazy(Generic[ClientT]):
-    """Returns a client: the one given, or one that it creates at the first call.
+    """Returns a client: the given one, or one that it creates at the first call.
 
-    A forked process gets a client of its own. Two processes that read from one connection get
-    each other's replies.
+    A forked process gets its own client, because two processes that read from one connection would
+    get each other's replies.
 
     Args:
         make: creates a client.
-        client: a client of the caller, with the caller's time-outs and retries.
+        client: the caller's client, with the caller's time-outs and retries; None: create one.
     """
 
     def __init__(self, make: Callable[[], ClientT], client: ClientT | None) -> None:
@@ -62,14 +62,14 @@ class Lazy(Generic[ClientT]):
 
     @property
     def is_own(self) -> bool:
-        """Whether the client is made here, and not the caller's."""
+        """Whether this object creates the client, instead of the caller."""
         return self._given is None
 
     def for_users(self) -> ClientT:
-        """Return the client for users, which also checks the parameters of each call.
+        """Return a client for users, which also checks the parameters of each call.
 
         Raises:
-            CredentialsError: as for the client itself.
+            CredentialsError: no region is configured, or the AWS profile does not exist.
         """
         client = self()
         if client is self._given:
@@ -79,8 +79,8 @@ class Lazy(Generic[ClientT]):
         return self._checking
 
     def after_fork(self) -> None:
-        """Leave the parent's connections alone, and open new ones."""
-        # A dropped client closes its connections, and would wait for locks of the parent's threads.
+        """Open new connections in a forked child, and leave the parent's alone."""
+        # Keep the client: dropping it closes its connections, and waits for the parent's locks.
         self._inherited += [self._client, self._checking]
         if self._given is not None:
             self._inherited.append(leave_connections(self._given))
@@ -88,7 +88,7 @@ class Lazy(Generic[ClientT]):
 
     def before_snapshot(self) -> None:
         """Close the connections; the client opens new ones when it is used again."""
-        # A stand-in that you gave need not have connections.
+        # A given stand-in may have no connections.
         close = getattr(self._client, "close", None)
         if close is not None:
             close()
@@ -104,11 +104,11 @@ class Lazy(Generic[ClientT]):
 
 
 class LazyClient(Lazy["DynamoDBClient"]):
-    """Returns a client for the tables: the one given, or one that it creates at the first call.
+    """Returns a client for the tables: the given one, or one that it creates at the first call.
 
     Args:
         config: endpoint, region, time-outs and attempts of a new client.
-        client: a client of the caller, with the caller's time-outs and retries.
+        client: the caller's client, with the caller's time-outs and retries; None: create one.
     """
 
     def __init__(self, config: DynamoConfig, client: DynamoDBClient | None) -> None:
@@ -119,7 +119,7 @@ class LazyClient(Lazy["DynamoDBClient"]):
 
 
 class LazySender(Lazy[Any]):
-    """Returns what sends the store's own requests: the lean transport if chosen, or the client.
+    """Returns the sender of the store's own requests: the lean transport if chosen, or the client.
 
     Args:
         config: names the transport.
@@ -131,7 +131,7 @@ class LazySender(Lazy[Any]):
 
 
 class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
-    """Returns a client for the tables' streams, as `LazyClient` does for the tables."""
+    """Returns a client for the table streams, as `LazyClient` does for the tables."""
 
     def __init__(self, config: DynamoConfig, client: DynamoDBStreamsClient | None = None) -> None:
         super().__init__(lambda: make_streams_client(config), client)
@@ -141,7 +141,7 @@ class LazyStreamsClient(Lazy["DynamoDBStreamsClient"]):
 
 
 def client_config(config: DynamoConfig) -> Config:
-    """Return botocore's settings, all explicit: its defaults changed between releases."""
+    """Return botocore's settings, all explicit, because its defaults change between releases."""
     from botocore.config import Config
 
     return Config(
@@ -150,8 +150,8 @@ def client_config(config: DynamoConfig) -> Config:
         max_pool_connections=config.max_pool_connections,
         retries={"mode": "standard", "total_max_attempts": config.max_attempts},
         tcp_keepalive=True,
-        # The tests validate every request that `requests` builds. Doing it here would cost each
-        # call a tenth of its CPU time.
+        # The tests validate every request that the library builds. Validating them here too would
+        # cost a tenth of each call's CPU time.
         parameter_validation=False,
     )
 
@@ -166,7 +166,7 @@ def checking_parameters(client: ClientT) -> ClientT:
     serializer = vars(client)["_serializer"]
     if isinstance(serializer, ParamValidationDecorator):
         return client
-    # Not `copy.copy`: a client looks up each attribute that it lacks in its service's model.
+    # Not `copy.copy`: a client looks up each missing attribute in its service's model.
     twin = object.__new__(type(client))
     vars(twin).update(vars(client))
     vars(twin)["_serializer"] = ParamValidationDecorator(ParamValidator(), serializer)
@@ -174,15 +174,15 @@ def checking_parameters(client: ClientT) -> ClientT:
 
 
 def leave_connections(client: Any) -> object:
-    """Give a client new connections in a forked child; return the pools of the parent's.
+    """Give a client new connections in a forked child; return the pools of the old ones.
 
-    Keep the result: closing the pools waits for locks that a thread of the parent may have held
-    during the fork.
+    Keep the result: closing the pools would wait for locks that a thread of the parent may have
+    held during the fork.
     """
     session = client._endpoint.http_session  # noqa: SLF001 - there is no public way
     pools = getattr(session, "_manager", None), getattr(session, "_proxy_managers", None)
     if pools[0] is not None:
-        fresh = type(session)._get_pool_manager_kwargs(session)  # noqa: SLF001 - as its own code
+        fresh = type(session)._get_pool_manager_kwargs(session)  # noqa: SLF001 - as its own code does
         session._manager = type(pools[0])(**fresh)  # noqa: SLF001
         session._manager.pool_classes_by_scheme = session._pool_classes_by_scheme  # noqa: SLF001
         session._proxy_managers = {}  # noqa: SLF001
@@ -190,12 +190,12 @@ def leave_connections(client: Any) -> object:
 
 
 def region_of(config: DynamoConfig, session: Session) -> str | None:
-    """Return the region: that of the configuration, of the SDK, or of Lambda."""
+    """Return the region of the configuration, of the SDK, or of Lambda, in this order."""
     return config.region or session.region_name or aws_region()
 
 
 def make_client(config: DynamoConfig) -> DynamoDBClient:
-    """Create a client in a session of its own; boto3's default session does not change."""
+    """Create a client in a new session; boto3's default session does not change."""
     from dynamo_es.dynamodb.wire.boto.parsing import parse_own_replies
 
     client: DynamoDBClient = _make("dynamodb", config)
@@ -204,17 +204,17 @@ def make_client(config: DynamoConfig) -> DynamoDBClient:
 
 
 def make_streams_client(config: DynamoConfig) -> DynamoDBStreamsClient:
-    """Create a client for ``dynamodbstreams`` in a session of its own."""
+    """Create a client for ``dynamodbstreams`` in a new session."""
     client: DynamoDBStreamsClient = _make("dynamodbstreams", config)
     return client
 
 
 def sender_of(config: DynamoConfig, client: LazyClient) -> Callable[[], DynamoDBClient]:
-    """Return what a gateway asks for its client.
+    """Return the function from which a gateway gets its client.
 
     Args:
         config: names the transport.
-        client: the client for the tables; one that the caller gave sends everything.
+        client: the client for the tables. If the caller gave it, it sends everything.
     """
     return LazySender(config, client) if config.transport == "lean" and client.is_own else client
 
@@ -231,7 +231,7 @@ def _lean_client(config: DynamoConfig, client: LazyClient) -> LeanClient | None:
 
 
 def _make(service: str, config: DynamoConfig) -> Any:
-    # boto3 takes most of a cold start, so it is loaded for the first request.
+    # Importing boto3 takes most of a cold start, so it waits for the first request.
     session = make_session(config)
     client: Any = session.client(
         service,  # type: ignore[call-overload]

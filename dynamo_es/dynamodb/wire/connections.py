@@ -1,7 +1,7 @@
-"""Connections of urllib3 for requests with a body of bytes, whose replies are read to the end.
+"""Faster urllib3 connections, for requests whose body is bytes and whose replies are read whole.
 
-A request is written at once. A reply is read in the form that DynamoDB gives it; Python's HTTP
-client reads every other form.
+A request is written in one piece. A reply in the form that DynamoDB uses is read here; Python's
+HTTP client reads every other form.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NEW_LINE: Final = re.compile(r"[ \t]*\r\n[ \t]+")
 _NO_CONTENT: Final = 204
 _FIRST_FINAL: Final = 200
 _MOST_DIGITS: Final = 9
-"""Of a length; DynamoDB's replies have at most 16 MB."""
+"""The most digits of a length. DynamoDB's replies have at most 16 MB."""
 
 _ERRORS: Final = (
     (urllib3_errors.SSLError, botocore_errors.SSLError),
@@ -36,11 +36,11 @@ _ERRORS: Final = (
     (urllib3_errors.ReadTimeoutError, botocore_errors.ReadTimeoutError),
     (urllib3_errors.ProtocolError, botocore_errors.ConnectionClosedError),
 )
-"""What botocore raises for an error of urllib3, in the order in which it looks."""
+"""botocore's error for each error of urllib3, in the order in which botocore compares them."""
 
 
 class _Answer:
-    """A reply that was read to its end, with what urllib3's pools ask of a response."""
+    """A reply that was read whole, with the members that urllib3's pools need of a response."""
 
     version = 11
     version_string = "HTTP/1.1"
@@ -61,10 +61,10 @@ class _Head(NamedTuple):
     """Status and headers of a reply in the usual form.
 
     Attributes:
-        size: its bytes.
+        size: number of bytes up to the body.
         status: the HTTP status.
-        headers: the headers, by their names as they came.
-        length: bytes of the body.
+        headers: the headers, by their names as received.
+        length: number of bytes of the body.
     """
 
     size: int
@@ -74,14 +74,14 @@ class _Head(NamedTuple):
 
 
 class _Direct(HTTPConnection):
-    """A connection for requests with a body of bytes, whose replies are read to the end."""
+    """A connection for requests whose body is bytes, and whose replies are read whole."""
 
     def request(  # type: ignore[override]
         self, method: str, url: str, body: bytes, headers: Mapping[str, str | bytes], **_: Any
     ) -> None:
-        """Send a request, its head and its body at once."""
+        """Send the head and the body of a request in one piece."""
         if self.sock is not None:
-            self.sock.settimeout(self.timeout)  # that of connecting, as urllib3 has it
+            self.sock.settimeout(self.timeout)  # the time-out for connecting, as in urllib3
         self.send(_request_head(method, url, headers) + body)
 
     def getresponse(self) -> Any:
@@ -89,8 +89,8 @@ class _Direct(HTTPConnection):
         self.sock.settimeout(self.timeout)
         reply = HTTPResponse(self.sock, method="POST")
         try:
-            # Python's HTTP client reads headers with its parser of e-mails, which takes as long
-            # as TLS does. It begins at the first byte if the reply has another form.
+            # Python's HTTP client reads headers with its e-mail parser, which takes as long as TLS.
+            # `peek` consumes nothing, so that client can still read a reply of another form.
             start = reply.fp.peek()
             head = _usual_head(start)
             if head is None:
@@ -102,11 +102,11 @@ class _Direct(HTTPConnection):
         finally:
             reply.close()
         if not exact or len(body) < head.length:
-            self.close()  # More bytes came than belong to this reply, or fewer.
+            self.close()  # More or fewer bytes came than belong to this reply.
         return _Answer(head.status, head.headers, body)
 
     def _has_more(self, reader: Any) -> bool:
-        """Whether more bytes wait; urllib3 does not see those in the buffers of Python and TLS."""
+        """Return whether more bytes wait, even in the buffers of Python and TLS."""
         self.sock.settimeout(0)
         try:
             return bool(reader.peek())
@@ -118,17 +118,17 @@ class _Direct(HTTPConnection):
     def _answer_of(self, reply: HTTPResponse) -> _Answer:
         reply.begin()
         length = reply.length
-        # As botocore reads it: a body that is shorter than announced is no error here.
+        # As in botocore, a body that is shorter than announced is not an error here.
         body = reply.read() if length is None else reply.read(length)
         if reply.will_close or reply.status < _FIRST_FINAL or len(body) < (length or 0):
-            self.close()  # What comes next, if anything, is no reply to the next request.
-        # A value may go on in the next line, and a header may come more than once.
+            self.close()  # Any further bytes would not be the reply to the next request.
+        # A value may continue on the next line, and a header may come more than once.
         headers = ((name, _NEW_LINE.sub(" ", value)) for name, value in reply.msg.items())
         return _Answer(reply.status, urllib3.HTTPHeaderDict(headers), body)
 
 
 class _DirectTls(_Direct, HTTPSConnection):
-    """The same over TLS."""
+    """A `_Direct` connection over TLS."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -151,7 +151,7 @@ def _request_head(method: str, url: str, headers: Mapping[str, str | bytes]) -> 
 
 
 def _usual_head(start: bytes) -> _Head | None:
-    """Return status and headers of a reply; None if they are incomplete, or not as usual."""
+    """Return status and headers of a reply; None if they are incomplete or in another form."""
     found = _USUAL_REPLY.match(start)
     if found is None or int(found[1]) == _NO_CONTENT:
         return None
@@ -173,10 +173,10 @@ def _usual_head(start: bytes) -> _Head | None:
 
 
 def direct_pools(settings: Mapping[str, Any]) -> PoolManager:
-    """Return pools of such connections.
+    """Return pools of the connections of this module.
 
     Args:
-        settings: those of `PoolManager` for its pools: certificates, time-outs, sizes.
+        settings: the settings that `PoolManager` gives its pools: certificates, time-outs, sizes.
     """
     manager = PoolManager(**settings)
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}

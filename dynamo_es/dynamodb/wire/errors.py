@@ -1,4 +1,4 @@
-"""Translates errors of AWS into errors of this library. No other file knows their codes."""
+"""Translates errors of AWS into errors of this library. Only this file knows AWS's codes."""
 
 from __future__ import annotations
 
@@ -78,15 +78,15 @@ _NOT_SENT: Final = (
     botocore_errors.EndpointConnectionError,
     botocore_errors.ProxyConnectionError,
 )
-"""Failures to connect: DynamoDB cannot have carried out the request."""
+"""Failures to connect. DynamoDB cannot have carried out the request."""
 
 _SERVER_ERROR: Final = 500
 
 BAD_REPLY: Final = "BadReply"
-"""The code, of this library, for a reply that DynamoDB did not send to this request."""
+"""This library's code for a reply that DynamoDB did not send to this request."""
 
 MAYBE_LANDED: Final = "MaybeLanded"
-"""The gateway's mark in the reply to a batch of which an earlier attempt may have landed."""
+"""The gateway's mark in a batch's reply if an earlier attempt may have been carried out."""
 
 _FIRST: Final = frozenset({0})
 
@@ -95,11 +95,11 @@ class ConditionRefused(Exception):  # noqa: N818 - a reply the algorithms expect
     """The condition of a write was not met.
 
     Attributes:
-        items: the stored item at each place of the write, in order; None where the place is
-            empty, or where DynamoDB did not say.
+        items: for each item of the write, in order, the stored item; None if there is none, or if
+            DynamoDB did not return it.
         maybe_landed: whether an earlier attempt of the same request may have been carried out,
             so that the stored items may be its own.
-        refused: the items whose conditions were not met, 0-based.
+        refused: indexes of the items whose conditions were not met, 0-based.
     """
 
     __reduce__ = reduce_error
@@ -128,7 +128,7 @@ class OutcomeUnknown(Exception):  # noqa: N818 - a reply the algorithms expect, 
 
 
 def subject_of(request: Request, stream_id: StreamId | None) -> str:
-    """Return the stream and the tables of a request, or the tables alone, for an error."""
+    """Return a text that names the stream, if any, and the tables of a request, for an error."""
     tables = request.tables
     if stream_id is None:
         return ", ".join(tables)
@@ -137,7 +137,7 @@ def subject_of(request: Request, stream_id: StreamId | None) -> str:
 
 
 def refusal(error: Exception, *, maybe_landed: bool) -> ConditionRefused | None:
-    """Return the refused condition that botocore reports; None for any other error."""
+    """Return the refusal if botocore reports that a condition was not met; None otherwise."""
     if not isinstance(error, botocore_errors.ClientError):
         return None
     code = error.response["Error"]["Code"]
@@ -191,7 +191,7 @@ def statement_outcome(
 
 
 def came_as_reply(error: Exception) -> bool:
-    """Whether botocore raises an error for a reply, or for a reply that did not come.
+    """Return whether botocore's error is about an error reply, or a reply that did not come.
 
     Any other error is a failure to read a reply, so the request may have been carried out.
     """
@@ -204,7 +204,7 @@ def bad_reply(operation: str, subject: str, other: str) -> UnavailableError:
     Args:
         operation: API operation that was sent.
         subject: stream or table of the request.
-        other: what the reply is about.
+        other: subject of the reply.
     """
     return UnavailableError(
         operation,
@@ -221,7 +221,7 @@ def unreadable_reply(error: Exception, operation: str, subject: str) -> Unavaila
 
 
 def worth_retrying(error: Exception) -> bool:
-    """Whether a failure is a conflict, which passes and which botocore does not retry."""
+    """Return whether a failure is a temporary conflict that botocore does not retry."""
     if not isinstance(error, botocore_errors.ClientError):
         return False
     if error.response["Error"]["Code"] in _CONTENTION:
@@ -231,7 +231,7 @@ def worth_retrying(error: Exception) -> bool:
 
 
 def may_have_landed(error: BaseException | None, status: int | None) -> bool:
-    """Whether DynamoDB may have carried out the request of a failed attempt.
+    """Return whether DynamoDB may have carried out the request of a failed attempt.
 
     Args:
         error: the client's error; None after a reply.
@@ -243,7 +243,7 @@ def may_have_landed(error: BaseException | None, status: int | None) -> bool:
 
 
 def translate(error: Exception, operation: str, subject: str = "") -> EventStoreError:
-    """Return this library's error for one of botocore's; attach the cause with ``raise … from``.
+    """Return this library's error for one of botocore's. Raise it ``from`` the original.
 
     Args:
         error: the error that botocore raised.

@@ -95,7 +95,7 @@ class _Tally:
         error: BaseException | None,
     ) -> OperationReport:
         """Return the report on the operation."""
-        # Loaded here: a process without an observer starts faster.
+        # Imported here, so that a process without an observer starts faster.
         from dynamo_es.contracts.observer import OperationReport
 
         return OperationReport(
@@ -120,11 +120,11 @@ class Gateway:
     one deadline per operation.
 
     Args:
-        client: returns the boto3 client, at the first use.
-        config: the deadline, the requests at once, and whether to ask for consumed capacity.
+        client: returns the boto3 client; called at the first request.
+        config: the deadline, the most requests at once, and whether to ask for consumed capacity.
         observer: called after each operation; None: no reports.
-        sleep: waits so many seconds.
-        monotonic: seconds of a clock that only goes forward.
+        sleep: waits the given number of seconds.
+        monotonic: returns seconds of a monotonic clock.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Gateway:
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Ask for the client again: a forked child makes its own."""
+        """Forget the client, because a forked child needs its own."""
         self._methods = {}
 
     def run(
@@ -161,11 +161,11 @@ class Gateway:
         Args:
             operation: name of the operation, for the observer.
             tenant_id: tenant of the operation.
-            stream_id: stream of the operation; None: it is about no single stream.
+            stream_id: stream of the operation; None: the operation is not about a single stream.
             steps: the algorithm.
 
         Raises:
-            EventStoreError: an error that the algorithm raised, or did not handle.
+            EventStoreError: an error that the algorithm raised or did not handle.
         """
         observer = self._observer
         if observer is None:
@@ -217,9 +217,10 @@ class Gateway:
         stream_id: StreamId | None,
         tally: _Tally | None,
     ) -> Response:
-        """Send a request, or pause. The algorithm sees each failure: it knows what it has written.
+        """Send a request, or pause. Raise each failure into the algorithm.
 
-        An append that gives up after a lost reply has an unknown outcome, not a failure.
+        The algorithm knows what it has written. So an append that gives up after a lost reply
+        reports an unknown outcome instead of a failure.
         """
         retries.check_progress(request)
         if isinstance(request, Pause):
@@ -241,9 +242,9 @@ class Gateway:
     ) -> Any:
         """Send requests at once; return the reply or the failure of each.
 
-        Each request has retries and a tally of its own, and the operation's one deadline.
+        Each request has its own retries and tally. All share the deadline of the operation.
         """
-        # Attempts are counted by thread, and each thread sends one request at a time.
+        # Attempts are counted for each thread, and a thread sends one request at a time.
         tallies = [None if tally is None else _Tally() for _ in requests.requests]
 
         def one(place: int) -> Response:
@@ -311,7 +312,7 @@ class Gateway:
         watch(client)
         method: Callable[..., Any] = getattr(client, operation)
         if operation == "batch_execute_statement":
-            # Loaded for the first batch: most processes that only append send none.
+            # Imported for the first batch: most processes that only append send none.
             from dynamo_es.dynamodb.wire.partiql.mocked import executing
 
             method = executing(client, self._keys)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import DynamoConfig
 
 LOCAL_REGION: Final = "us-east-1"
-"""Region of a local engine, where none is configured."""
+"""Region for a local engine if none is configured."""
 
 _LOCAL_KEY: Final = "local"
 _METADATA_SERVICE: Final = "iam-role"
@@ -24,11 +24,11 @@ _METADATA_SERVICE: Final = "iam-role"
 
 @dataclass(frozen=True, slots=True)
 class StandIns:
-    """The settings that a local engine needs but that are not configured; any value does.
+    """The missing settings that a local engine needs. Any value will do.
 
     Attributes:
-        region: whether `LOCAL_REGION` stands in for the region.
-        credentials: whether dummy credentials stand in for those of AWS.
+        region: whether to use `LOCAL_REGION` as the region.
+        credentials: whether to use dummy credentials.
     """
 
     region: bool = False
@@ -36,7 +36,7 @@ class StandIns:
 
 
 def is_local(config: DynamoConfig) -> bool:
-    """Whether the endpoint is an engine on this machine: a loopback address, or ``localhost``."""
+    """Return whether the endpoint is on this machine: a loopback address or ``localhost``."""
     if config.endpoint_url is None:
         return False
     try:
@@ -47,12 +47,13 @@ def is_local(config: DynamoConfig) -> bool:
 
 
 def stand_ins(config: DynamoConfig) -> StandIns:
-    """Return what stands in for missing settings, if the endpoint is an engine on this machine.
+    """Return which settings need a stand-in, if the endpoint is an engine on this machine.
 
-    An engine may keep the tables of each region and access key apart, so configured ones count.
+    Configured settings are kept, because an engine may separate the tables of each region and
+    access key.
 
     Raises:
-        ProfileNotFound: botocore's; the AWS profile does not exist.
+        botocore.exceptions.ProfileNotFound: the AWS profile does not exist.
     """
     return _missing(config, _core_session(config)) if is_local(config) else StandIns()
 
@@ -76,7 +77,8 @@ def _core_session(config: DynamoConfig) -> CoreSession:
     from botocore.session import Session
 
     core = Session(profile=config.profile)
-    # Do not ask EC2's metadata service for a local engine: outside of EC2 it takes seconds to fail.
+    # A local engine needs no credentials of EC2's metadata service, and outside of EC2 a request to
+    # it takes seconds to fail.
     core.get_component("credential_provider").remove(_METADATA_SERVICE)
     return core
 

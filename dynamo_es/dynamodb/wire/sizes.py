@@ -1,4 +1,4 @@
-"""Calculates what DynamoDB charges for: the bytes of an item, the units of a request.
+"""Calculates the bytes that DynamoDB counts for an item, and the units that it bills.
 
 Source: the developer guide's "DynamoDB item sizes and formats" and "DynamoDB read and
 write operations"; checked against the capacity that dynoxide reports.
@@ -15,7 +15,7 @@ WRITE_UNIT_BYTES: Final = 1024
 READ_UNIT_BYTES: Final = 4096
 MAX_ITEM_BYTES: Final = 400 * 1024
 SAFE_ITEM_BYTES: Final = MAX_ITEM_BYTES - 1024
-"""Most bytes of an item here: a margin for cases that the published size rules leave open."""
+"""The most bytes of an item here: a margin for cases that the published size rules leave open."""
 MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
 MAX_TRANSACTION_ITEMS: Final = 100
 
@@ -79,8 +79,8 @@ def read_units(size: int) -> float:
 
 
 def _number_size(text: str) -> int:
-    # One byte per two significant digits, and one more. Zeros at both ends are free. Digits before
-    # and after the point count separately; a minus sign takes a byte.
+    # One byte for each two significant digits, plus one. Zeros at both ends are free. Digits before
+    # and after the point count separately. A minus sign takes a byte.
     if text.isdigit():
         return 1 + (len(text.strip("0")) + 1) // 2
     from decimal import Decimal  # here: the store itself only writes digits

@@ -1,8 +1,8 @@
-"""Makes SnapStart's snapshots safe: a restored process opens connections of its own.
+"""Makes SnapStart's snapshots safe: a restored process opens its own connections.
 
 A Lambda function with SnapStart begins as a copy of a process whose memory was saved, perhaps days
-before. The other ends of its connections do not exist anymore, and all copies would draw the same
-random numbers. Credentials renew themselves: botocore compares their end with the clock.
+earlier. The other ends of its connections no longer exist, and all copies would draw the same
+random numbers. Credentials need no care, because botocore renews them when they expire.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class SnapshotAware(Protocol):
     """An object with connections that a copy of the process could not use."""
 
     def before_snapshot(self) -> None:
-        """Close them; called before the memory of the process is saved."""
+        """Close the connections. Called before the memory of the process is saved."""
 
 
 _with_connections: WeakSet[SnapshotAware] = WeakSet()
@@ -41,12 +41,12 @@ def _follow_snapshots() -> None:
     if INITIALIZATION_TYPE.read() != _SNAP_START:
         return
     try:
-        # It comes with Lambda's runtime.
+        # Lambda's runtime includes this module.
         import snapshot_restore_py as hooks  # type: ignore[import-not-found]
     except ImportError:
         return
     hooks.register_before_snapshot(close_connections)
-    # Waits between attempts are drawn from it, so that processes do not meet.
+    # Waits between attempts are random, so that processes do not collide again.
     hooks.register_after_restore(random.seed)
 
 

@@ -1,8 +1,8 @@
 """The steps of an algorithm: it yields requests and pauses, and a driver carries them out.
 
-An algorithm is a generator that yields a `Request` and is sent the reply. The blocking gateway
-drives it; so do a step machine in a test and an asyncio client. Requests that may run at once are
-yielded as one `Together`.
+An algorithm is a generator that yields a `Request` and receives the reply. The blocking gateway can
+drive it, and so can a step machine in a test or an asyncio client. Requests that may run at once
+are yielded as one `Together`.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class Pause(NamedTuple):
     """A wait before the next try; the driver has the clock and the deadline.
 
     Attributes:
-        attempt: tries so far, 1 or more.
+        attempt: number of tries so far, 1 or more.
         throttled: True if DynamoDB left a part of the request undone; False if another writer
             was faster.
-        within: the wait takes a random time up to so many seconds; None: a time that grows with
-            the tries.
+        within: the wait takes a random time up to this many seconds; None: the time grows with the
+            tries.
     """
 
     attempt: int
@@ -67,7 +67,7 @@ class Pause(NamedTuple):
 
 
 class Together(NamedTuple):
-    """Requests that may run at once, in any order; see `together`.
+    """Requests that may run at once, in any order. `together` yields it.
 
     Attributes:
         requests: the requests. None may depend on another's effect.
@@ -78,19 +78,19 @@ class Together(NamedTuple):
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator["Request | Pause | Together", Response, T]
-"""An algorithm: yields requests, is sent responses, returns its result."""
+"""An algorithm: yields requests, receives responses, returns its result."""
 
 
 def together(requests: Iterable[Request]) -> Steps[list[Response | Exception]]:
     """Send requests at once, and return the outcome of each, in the order of the requests.
 
-    Each entry is the reply, or the exception that the request alone would have raised. So a failed
-    request does not hide what the others have done.
+    An outcome is the reply, or the exception that the request would have raised by itself. So a
+    failed request does not hide what the others have done.
     """
     asked = tuple(requests)
     if not asked:
         return []
-    # Sent by the driver in the place of one reply.
+    # The driver sends a list instead of one reply.
     return cast("list[Response | Exception]", (yield Together(asked)))
 
 
@@ -100,7 +100,7 @@ def number(value: int) -> dict[str, str]:
 
 
 def good(replies: Iterable[Response | Exception]) -> list[Response]:
-    """Return the replies to requests of `together`; raise the first that is an error."""
+    """Return the replies from `together`; raise the first error among them."""
     answers: list[Response] = []
     for reply in replies:
         if isinstance(reply, Exception):

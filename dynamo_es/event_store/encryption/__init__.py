@@ -1,1 +1,1 @@
-"""Encrypts fields of events; deleting a person's key makes that person's fields unreadable."""
+"""Encrypts fields of events. Without a person's key, that person's fields are unreadable."""

@@ -1,4 +1,4 @@
-"""Searches types for marks of encryption, at any depth."""
+"""Searches types for `Encrypted` marks, at any depth."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ LISTS: Final = frozenset(
         MutableSet,
     }
 )
-"""Types whose values are lists in JSON, in the order of their iteration."""
+"""Types whose values become JSON lists, in the order of their iteration."""
 
 DICTS: Final = frozenset({dict, OrderedDict, defaultdict, Mapping, MutableMapping})
-"""Types whose values are objects in JSON, in the same order."""
+"""Types whose values become JSON objects, in the order of their keys."""
 
 PLAIN: Final = (
     str,
@@ -96,22 +96,22 @@ class Holds(Flag):
 
     NOTHING = 0
     MARKS = auto()
-    """Something is marked `Encrypted`."""
+    """A part of the type is marked `Encrypted`."""
     ANYTHING = auto()
-    """A value may be of any type, which may have marks."""
+    """A part of the type may be a value of any type, which may have marks."""
 
 
 def search(kind: Any, seen: set[Any] | None = None) -> Holds:
     """Return whether a type has marks, at any depth, in models, dataclasses and typed dicts too.
 
-    A type that is unknown to this library counts as one that may hold anything.
+    A type that this library does not know counts as one that may hold anything.
 
     Args:
         kind: the type.
         seen: classes and aliases that were searched already; the search adds to it.
 
     Raises:
-        EncryptedFieldError: a type in it that cannot be resolved.
+        EncryptedFieldError: a type within it cannot be resolved.
     """
     seen = set() if seen is None else seen
     kind, metadata = peel(kind, seen)
@@ -151,7 +151,7 @@ def _search_all(kinds: Iterable[Any], seen: set[Any]) -> Holds:
 
 
 def is_described(kind: type) -> bool:
-    """Return whether a class declares the fields of its values, or they have none."""
+    """Return whether the type of each field is known, or values of the class have no fields."""
     if kind is BaseModel:
         return False
     if issubclass(kind, Enum):
@@ -174,7 +174,7 @@ def _has_fields(kind: type) -> bool:
 
 
 def _search_class(kind: type, written: Any, seen: set[Any]) -> Holds:
-    """Search a class; ``written`` is the type as written, with its arguments: ``Secret[date]``."""
+    """Search a class; ``written`` is the type with its arguments, such as ``Secret[date]``."""
     holds = Holds.NOTHING
     inside: list[Any] = []
     if issubclass(kind, BaseModel) and kind is not BaseModel:
@@ -194,7 +194,7 @@ def _search_class(kind: type, written: Any, seen: set[Any]) -> Holds:
     elif _has_fields(kind):
         inside += _hints_of(kind)
     elif _is_annotated(kind):
-        # The model sets how pydantic stores it: the stored form may hold anything.
+        # The model around it decides how pydantic stores such an object, so each annotation counts.
         inside += _hints_of(kind)
     if not is_described(kind) and hasattr(kind, "__get_pydantic_core_schema__"):
         holds |= _search_own_schema(written)
@@ -271,18 +271,18 @@ def _own_annotations(kind: type) -> Mapping[str, Any]:
         from annotationlib import Format
         from annotationlib import get_annotations as lazy_annotations
 
-        # Annotations are evaluated on access, and a type may not be defined yet.
+        # Python evaluates annotations on access, and a type in them may not be defined yet.
         return lazy_annotations(kind, format=Format.FORWARDREF)
     return get_annotations(kind)
 
 
 def peel(kind: Any, seen: set[Any] | None = None) -> tuple[Any, list[Any]]:
-    """Return a type without `Annotated`, aliases and new types, and their metadata.
+    """Unwrap `Annotated`, aliases and new types; return the type within, and their metadata.
 
     Args:
         kind: the type.
-        seen: aliases that were searched already; the type of such an alias is None. None: search
-            every alias.
+        seen: aliases that were searched already; their type is returned as None. None: unwrap every
+            alias.
     """
     metadata: list[Any] = []
     while True:
@@ -313,5 +313,5 @@ def _value_of(alias: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def says(metadata: list[Any], *kinds: type) -> bool:
-    """Return whether metadata has one of these classes or an instance of one."""
+    """Return whether metadata contains one of these classes, or an instance of one."""
     return any(isinstance(one, kinds) or one in kinds for one in metadata)

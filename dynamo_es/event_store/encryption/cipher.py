@@ -1,4 +1,4 @@
-"""AES-256-GCM of one value, bound to its place: tenant, stream, event and field."""
+"""Encrypts one value with AES-256-GCM, bound to its place: tenant, stream, event and field."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _TAG_BYTES: Final = 16
 
 
 class UnsealError(ValueError):
-    """The text was not sealed with this key for this place."""
+    """The text was not encrypted with this key for this place."""
 
 
 class Cipher:
-    """Seals values with one subject's key. Safe to share between threads.
+    """Encrypts ("seals") values with one subject's key. Safe to share between threads.
 
-    Nonces are random: seal at most 2**32 values with a key (NIST SP 800-38D, 8.3).
+    Nonces are random, so seal at most 2**32 values with a key (NIST SP 800-38D, 8.3).
 
     Args:
         key: the subject's key.
@@ -52,11 +52,11 @@ class Cipher:
         self._invalid = InvalidTag
 
     def seal(self, value: Any, place: bytes) -> str:
-        """Return a JSON value as base64 of nonce (12 bytes), ciphertext and tag (16 bytes).
+        """Encrypt a JSON value; return base64 of nonce (12 bytes), ciphertext and tag (16 bytes).
 
         Args:
-            value: JSON.
-            place: its place, from `place_of`.
+            value: the JSON value.
+            place: place of the value, from `place_of`.
         """
         nonce = os.urandom(NONCE_BYTES)
         return b64encode(nonce + self._aead.encrypt(nonce, to_json(value), place)).decode()
@@ -65,7 +65,7 @@ class Cipher:
         """Return the JSON value of a sealed text.
 
         Raises:
-            UnsealError: a text that was altered, or sealed with another key or for another place.
+            UnsealError: the text was altered, or sealed with another key or for another place.
         """
         try:
             sealed = b64decode(text, validate=True)
@@ -81,9 +81,9 @@ class Cipher:
 
 
 def place_of(tenant_id: TenantId, stream_id: StreamId, event_uuid: UUID, pointer: str) -> bytes:
-    """Return the place of a value, which its ciphertext is bound to.
+    """Return the place that the ciphertext of a value is bound to.
 
-    In JSON, so that two places never have the same form; in ASCII, so that any text is valid.
+    It is JSON, so that two places never look the same. It is ASCII, so that any text is valid.
 
     Args:
         tenant_id: the tenant.

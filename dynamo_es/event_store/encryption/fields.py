@@ -1,4 +1,4 @@
-"""Reads the marks of an event class into a plan: the encrypted fields and their subjects."""
+"""Makes the encryption plan of an event class from its marks: encrypted fields and subjects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _PLAN: Final = "__dynamo_es_encryption_plan__"
-# Classes, or instances of them, that give a value another JSON form than its type has.
+# Metadata of these classes gives a value another JSON form than that of its type.
 _RESHAPING: Final = (PlainSerializer, WrapSerializer, Json, SerializeAsAny)
 
 _NESTED: Final = "it has an encrypted value inside another one: mark only one of them."
@@ -59,18 +59,18 @@ _lock = new_reentrant_lock()
 
 
 def has_encrypted_fields(model: type[BaseModel]) -> bool:
-    """Whether a class has encrypted values, at any depth; see `encrypted_fields`."""
+    """Return whether a class has encrypted values, at any depth; errors: see `encrypted_fields`."""
     return encrypted_fields(model).has_encrypted_fields
 
 
 def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
-    """Return the encryption plan of a class; makes it once per class.
+    """Return the encryption plan of a class. Each class's plan is made once.
 
     Args:
         model: an event class, or any model.
 
     Raises:
-        EncryptedFieldError: a mark in a place that cannot be encrypted.
+        EncryptedFieldError: a mark is in a place that cannot be encrypted.
     """
     plan: ModelPlan | None = model.__dict__.get(_PLAN)
     if plan is None:
@@ -85,14 +85,15 @@ def encrypted_fields(model: type[BaseModel]) -> ModelPlan:
                     "a type in it contains itself, so encrypted fields in it cannot be found: "
                     "make it a model.",
                 ) from None
-            # Kept in the class only, so that a class that a function defined can be collected.
+            # Kept only in the class, so that a class that was defined in a function can be
+            # collected.
             for done in reading.plans.values():
                 setattr(done.model, _PLAN, done)
     return plan
 
 
 class _Reading:
-    """Reads a class and the classes in its types; a model may contain itself."""
+    """Reads the marks of a class and of the classes in its types. A model may contain itself."""
 
     def __init__(self) -> None:
         self.plans: dict[type[BaseModel], ModelPlan] = {}
@@ -232,7 +233,7 @@ class _Reading:
             return _leaf(marks[0], whole, label, model, nullable=NoneType in branches)
         branch = self._known(marked[0], label, model)
         if isinstance(branch, Choice | Leaf):
-            # A union within the union, by another name: treated as one.
+            # The branch is an alias of another union, which this plan cannot express.
             raise _unsupported(label, kind)
         rest: Any = Union
         others = self._node(
@@ -319,7 +320,7 @@ def _refuse_secret_subject(model: type[BaseModel], field: str) -> None:
 
 
 def _check_unseen(info: FieldInfo, label: tuple[str, str], model: type[BaseModel]) -> None:
-    """Raise `EncryptedFieldError` if only pydantic's schema shows the mark of a field."""
+    """Raise `EncryptedFieldError` if only pydantic's schema of a field shows a mark."""
     kind = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
     try:
         schema = adapter_of(kind, model).core_schema

@@ -1,4 +1,4 @@
-"""Refuses values with encrypted fields if the type of their field does not show it."""
+"""Refuses values that have encrypted fields although the type of their field does not say so."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
 
 _marked: Final[WeakKeyDictionary[type, bool]] = WeakKeyDictionary()
-"""Whether a class that is not a model has encrypted fields, by class."""
+"""For each class that is not a model: whether it has encrypted fields."""
 
 
 def refuse_marked(value: Any, label: tuple[str, str], is_marked: IsMarked) -> None:
@@ -31,7 +31,7 @@ def refuse_marked(value: Any, label: tuple[str, str], is_marked: IsMarked) -> No
     Args:
         value: a value of any type.
         label: class and field of the value.
-        is_marked: whether a model has encrypted fields.
+        is_marked: returns whether a model has encrypted fields.
 
     Raises:
         EncryptedFieldError: the value holds an object with encrypted fields, or an iterator.

@@ -1,4 +1,4 @@
-"""A cache of subjects' keys, which forgets a key at once when this process deletes it."""
+"""A cache of subjects' keys. It forgets a key at once when this process deletes the key."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from dynamo_es.values import SubjectKey, TenantId
 
 KEY_SECONDS: Final = 300.0
-"""How long a key stays in the cache, and so may be used after another process deleted it."""
+"""Seconds that a key stays in the cache, even if another process has deleted it."""
 
 KEYS: Final = 10_000
-"""Most keys in the cache."""
+"""Most keys in a cache."""
 
 
 class _Process:
@@ -36,15 +36,16 @@ _process: Final = _Process()
 
 
 class KeyCache:
-    """Keeps keys, and drops the least recently used first. Safe to share between threads.
+    """Keeps the most recently used keys. Safe to share between threads.
 
-    It does not remember that a subject has no key: another process may make one at any time.
+    It does not remember that a subject has no key, because another process may make one at any
+    time.
 
     Args:
-        clock: returns seconds since the epoch; the wall clock, because the monotonic clock of a
-            frozen Lambda stands still.
-        seconds: how long a key is kept; 0: not at all.
-        capacity: most keys.
+        clock: returns seconds since the epoch. It is the wall clock, because the monotonic clock
+            stops while a Lambda function is frozen.
+        seconds: how long a key is kept, in seconds; 0: not at all.
+        capacity: most keys that the cache keeps.
     """
 
     def __init__(
@@ -60,9 +61,9 @@ class KeyCache:
     def get(
         self, tenant_id: TenantId, subject: str, read: Callable[[], Cipher | None]
     ) -> Cipher | None:
-        """Return a subject's key from the cache, or else from ``read``.
+        """Return a subject's key from the cache, or from ``read`` if it is not there.
 
-        A key that was read while this process deleted any key is not kept: it may be the deleted
+        A key is not kept if this process deleted any key while it was read: it may be the deleted
         one.
         """
         place = (tenant_id, subject)
@@ -106,7 +107,7 @@ class KeyCache:
 
 
 class ThrowawayKeys(KeyStorageStrategy):
-    """Stores no keys: every subject has the key that was just made for it."""
+    """Stores no keys: every call gets the new key that it brings."""
 
     def get(self, subject: str) -> SubjectKey | None:  # noqa: ARG002 - of the contract
         """Return None."""
@@ -127,7 +128,7 @@ class ThrowawayKeys(KeyStorageStrategy):
 
 
 def forget_everywhere(tenant_id: TenantId, subject: str) -> None:
-    """Drop a subject's key from every cache of this process; call it after the deletion."""
+    """Drop a subject's key from every cache of this process. Call it after deleting the key."""
     with _process.lock:
         _process.deletions += 1
         for cache in _process.caches:

@@ -11,7 +11,7 @@ SCHEMA_MARK: Final = "dynamo_es_encrypted"
 
 @dataclass(frozen=True)
 class Encrypted:
-    """Marks a field whose value is stored encrypted, with its data subject's key.
+    """Marks a field whose value is stored encrypted, with the key of its data subject.
 
     ::
 
@@ -20,18 +20,18 @@ class Encrypted:
             email: Annotated[str, Encrypted(mask_value="[erased]")]
 
     Attributes:
-        mask_value: the field's value after the subject's key is deleted; must be of the field's
-            type.
-        subject_field: name of the field with the subject's id, in the same class; None: the
-            field marked `DataSubject`.
+        mask_value: value that the field has after the subject's key is deleted. It must fit the
+            field's type.
+        subject_field: name of the field of the same class that holds the subject's id; None: the
+            field that is marked `DataSubject`.
     """
 
     mask_value: Any
     subject_field: str | None = None
 
     def __get_pydantic_core_schema__(self, *arguments: Any) -> Any:
-        """Mark pydantic's schema too, so that a mark shows anywhere in a type."""
-        # Source and handler; only the handler if the class itself is used as the mark.
+        """Mark pydantic's schema, so that a mark is found anywhere within a type."""
+        # pydantic passes source and handler; only the handler if the mark is the class itself.
         handler = arguments[-1]
         source = arguments[0] if len(arguments) > 1 else self
         schema = dict(handler(source))
@@ -54,4 +54,4 @@ class _DataSubject:
 
 
 DataSubject: Final = _DataSubject()
-"""Marks the field with the id of the person that the encrypted fields are about."""
+"""Marks the field that holds the id of the person whom the encrypted fields are about."""

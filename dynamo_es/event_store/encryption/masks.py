@@ -1,4 +1,4 @@
-"""Masks: the values of encrypted fields whose key was deleted."""
+"""Masks: the values that encrypted fields have after their key was deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def adapter_of(kind: Any, model: type[BaseModel]) -> TypeAdapter[Any]:
-    """Return an adapter that validates and writes a type like a field of a model."""
+    """Return an adapter that validates and serializes a type as if it were a field of a model."""
     config = {
         name: model.model_config[name]
         for name in ("strict", "arbitrary_types_allowed")
@@ -28,7 +28,7 @@ def adapter_of(kind: Any, model: type[BaseModel]) -> TypeAdapter[Any]:
 
 
 def mask_as_json(value: Any, kind: Any, label: tuple[str, str], model: type[BaseModel]) -> Any:
-    """Return a mask as JSON that can be loaded as a value of the field."""
+    """Return a mask as JSON; raise unless it can be loaded as a value of the field."""
     try:
         adapter = adapter_of(kind, model)
         try:

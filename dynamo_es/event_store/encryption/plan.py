@@ -1,7 +1,7 @@
-"""Where encrypted values are in the JSON of a class, and the walk that replaces them.
+"""Plans: where a class has encrypted values in its JSON, and the walk that encrypts them.
 
-A plan mirrors the JSON of an event as pydantic writes it. The walk visits the event and its JSON
-side by side, because only the event says which branch of a union a value is of.
+A plan has the structure of the JSON that pydantic writes for an event. The walk visits the event
+and its JSON side by side, because only the event shows to which branch of a union a value belongs.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Sealer(Protocol):
         """Return the text that replaces the value.
 
         Args:
-            leaf: the mark.
-            pointer: JSON pointer of the value.
-            subject: the data subject; None: not known.
-            value: JSON.
+            leaf: the mark of the value.
+            pointer: JSON pointer to the value.
+            subject: id of the data subject; None: not known.
+            value: the value, as JSON.
         """
 
 
@@ -40,9 +40,9 @@ class Place(NamedTuple):
     """A place in a walk through an event.
 
     Attributes:
-        pointer: JSON pointer (RFC 6901).
-        subject: the data subject here; None: not known.
-        owner: the model that has the field.
+        pointer: JSON pointer to the place (RFC 6901).
+        subject: id of the data subject at this place; None: not known.
+        owner: the model object that has the field.
         seal: encrypts a value.
         plan_of: returns the plan of a class.
     """
@@ -54,36 +54,34 @@ class Place(NamedTuple):
     plan_of: Callable[[type[BaseModel]], ModelPlan]
 
     def is_marked(self, model: type[BaseModel]) -> bool:
-        """Whether a model has encrypted fields."""
+        """Return whether a model has encrypted fields."""
         return self.plan_of(model).has_encrypted_fields
 
     def below(self, step: str | int) -> Place:
-        """Return the place of a member or an entry."""
+        """Return the place of a member or an entry of the value at this place."""
         text = str(step).replace("~", "~0").replace("/", "~1")
         return self._replace(pointer=f"{self.pointer}/{text}")
 
 
 class Node(ABC):
-    """A part of a plan."""
+    """A part of a plan: the rule for one value."""
 
     __slots__ = ()
 
     @abstractmethod
     def seal(self, value: Any, data: Any, place: Place) -> Any:
-        """Return the JSON of a value with its marked parts encrypted.
-
-        Neither the value nor its JSON is changed.
+        """Return the JSON of a value with its marked parts encrypted; change neither of them.
 
         Raises:
-            EncryptedFieldError: the JSON is not of the form that the class says.
+            EncryptedFieldError: the JSON does not have the form that the class declares.
         """
 
     def fits(self, value: Any) -> bool:
-        """Return whether a value of a union is of this branch."""
+        """Return whether a value of a union belongs to this branch."""
         raise NotImplementedError
 
     def leaf_at(self, steps: Sequence[str]) -> Leaf | None:  # noqa: ARG002 - others do
-        """Return the mark at the steps of a JSON pointer; None without a mark."""
+        """Return the mark at the steps of a JSON pointer; None if there is none."""
         return None
 
 
@@ -92,11 +90,12 @@ class Leaf(Node):
     """A value that is encrypted as a whole.
 
     Attributes:
-        event: class that has the mark.
+        event: name of the class that has the mark.
         field: name of the field.
         mask: JSON that replaces the value when the key is deleted.
-        subject_field: field of the same class with the subject's id, if the mark names one.
-        nullable: leave None in clear: the mark is on another branch of a union.
+        subject_field: field of the same class that holds the subject's id; None: the mark names
+            none.
+        nullable: whether None stays in clear, because the mark is on another branch of a union.
     """
 
     event: str
@@ -121,7 +120,7 @@ class Leaf(Node):
 
 @dataclass(frozen=True, slots=True)
 class Items(Node):
-    """A list, tuple or set whose entries have one type."""
+    """A list, tuple or set whose entries all have the same type."""
 
     label: tuple[str, str]
     entry: Node
@@ -146,7 +145,7 @@ class Items(Node):
 
 @dataclass(frozen=True, slots=True)
 class Places(Node):
-    """A tuple with a type for each place."""
+    """A tuple that declares a type for each index."""
 
     label: tuple[str, str]
     entries: tuple[Node | None, ...]
@@ -174,7 +173,7 @@ class Places(Node):
 
 @dataclass(frozen=True, slots=True)
 class Values(Node):
-    """The values of a dict; checks its keys too if they may have encrypted fields."""
+    """The values of a dict. Its keys are checked too if they may have encrypted fields."""
 
     label: tuple[str, str]
     entry: Node
@@ -182,7 +181,7 @@ class Values(Node):
 
     def seal(self, value: Any, data: Any, place: Place) -> Any:
         """Return sealed JSON; see `Node.seal`."""
-        # Keys of two types may be the same in JSON, such as 1 and "1".
+        # Different keys, such as 1 and "1", may become the same key in JSON.
         if not self.fits(value) or not isinstance(data, dict) or len(value) != len(data):
             raise unlike(self.label, value)
         if self.key is not None:
@@ -204,7 +203,7 @@ class Values(Node):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Node):
-    """A union with one branch that has encrypted values further inside."""
+    """A union of which one branch contains encrypted values."""
 
     branch: Node
     others: Node | None
@@ -225,8 +224,9 @@ class Open(Node):
     """A value that may hold an object with encrypted fields, which `seal` refuses.
 
     Attributes:
-        label: class and field that hold it.
-        classes: the classes in its type, whose subclasses may have some; None: it is of any type.
+        label: names of the class and the field that hold the value.
+        classes: the classes in its type, whose subclasses may have encrypted fields; None: it may
+            be of any type.
     """
 
     label: tuple[str, str]
@@ -244,10 +244,11 @@ class Step:
     """A field of a model.
 
     Attributes:
-        name: of the attribute.
-        key: in the JSON; None: the model's JSON is this field's (a `RootModel`).
+        name: name of the attribute.
+        key: key in the JSON object; None: the JSON of the model is that of this field (a
+            `RootModel`).
         node: the plan for its value.
-        may_miss: the field may be left out of the JSON.
+        may_miss: whether the JSON may lack the field.
     """
 
     name: str
@@ -262,10 +263,10 @@ class ModelPlan(Node):
 
     Attributes:
         model: the class.
-        subject: attribute with the id of the subject; None: the class does not name one.
+        subject: attribute that holds the id of the subject; None: the class marks none.
         steps: the fields to encrypt or to check.
-        has_encrypted_fields: whether it has encrypted values, at any depth.
-        is_open: whether a value in it may be of any type.
+        has_encrypted_fields: whether the model has encrypted values, at any depth.
+        is_open: whether the model may hold a value of any type.
         classes: the other classes in its types; a subclass of one may have encrypted fields.
     """
 
@@ -296,7 +297,8 @@ class ModelPlan(Node):
             if not isinstance(data, dict):
                 raise unlike((plan.model.__qualname__, step.name), value)
             if step.key not in data:
-                # Where the type names the base, the JSON of a subclass has the base's fields only.
+                # If the type is the base class, the JSON of a subclass has only the fields of the
+                # base.
                 if step.may_miss or (plan is not self and not self.has(step.key)):
                     continue
                 raise unlike((plan.model.__qualname__, step.name), value)
@@ -330,7 +332,7 @@ class ModelPlan(Node):
 
 
 def unlike(label: tuple[str, str], value: Any) -> EncryptedFieldError:
-    """Return the error for a value whose JSON has another form than its type."""
+    """Return the error for a value whose JSON does not have the form of its type."""
     return EncryptedFieldError(
         *label,
         f"the JSON of this {type(value).__name__} does not have the form of its type, so its "

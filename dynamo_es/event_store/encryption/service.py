@@ -36,16 +36,16 @@ __all__ = ["Encryption"]
 
 Json: TypeAlias = dict[str, Any]
 Keys: TypeAlias = dict[str, Cipher | None]
-"""The keys that one load has read, by subject; None for a subject without a key."""
+"""The keys that one load has read, by subject; None if a subject has no key."""
 
 
 class Encryption:
-    """Encrypts and decrypts fields of one tenant's events, and shreds keys. Threads can share it.
+    """Encrypts and decrypts fields of a tenant's events, and shreds keys. Threads can share it.
 
     Args:
         key_storage: the storage of the subjects' keys.
         clock: returns seconds since the epoch.
-        new_key: makes a key for a subject.
+        new_key: returns a new key for a subject.
         tenant_id: the tenant of the events.
         cache: keeps keys of all tenants; None: a new cache, for 300 s and 10,000 keys.
     """
@@ -71,7 +71,7 @@ class Encryption:
         self._cache.clear()
 
     def scoped_for_tenant(self, tenant_id: TenantId) -> Self:
-        """Return the encryption of another tenant; this one does not change.
+        """Return the encryption of one tenant; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
@@ -85,11 +85,11 @@ class Encryption:
         )
 
     def with_throwaway_keys(self) -> Self:
-        """Return an encryption that makes keys for itself, and neither reads nor stores keys."""
+        """Return an encryption that makes new keys in memory, and neither reads nor stores keys."""
         return type(self)(ThrowawayKeys(), new_key=self._new_key, tenant_id=self._tenant_id)
 
     def reading(self) -> Keys:
-        """Return a dict for the calls of `decrypt` of one load, so that they read no key twice."""
+        """Return a dict for the `decrypt` calls of one load, so that they read no key twice."""
         return {}
 
     def encrypt(
@@ -97,15 +97,15 @@ class Encryption:
     ) -> tuple[Json, list[Any]]:
         """Return an event's JSON with its marked fields encrypted, and notes for `decrypt`.
 
-        The first value of a subject makes the subject's key. A field's subject is the one that its
-        mark names, else the `DataSubject` of its model, else that of the model around it, else the
+        If a subject has no key yet, one is made. The subject of a field is the one that its mark
+        names, else the `DataSubject` of its model, else that of the model around it, else the
         stream's name.
 
         Args:
             event: the event.
-            data: its JSON, by serialization alias; not changed.
-            stream_id: its stream.
-            event_uuid: its id.
+            data: JSON of the event, by serialization alias; it does not change.
+            stream_id: stream of the event.
+            event_uuid: id of the event.
 
         Returns:
             The JSON, and notes to store with it: a list of
@@ -113,10 +113,10 @@ class Encryption:
             itself and ``[]``.
 
         Raises:
-            NoSubjectIdFound: a value without a subject, or whose subject field is empty.
+            NoSubjectIdFound: a value has no subject, or its subject field is empty.
             InvalidSubjectError: a subject is longer than 1,024 bytes.
-            EncryptedFieldError: a mark in a place that cannot be encrypted.
-            InvalidEventError: a value that is not JSON.
+            EncryptedFieldError: a mark is in a place that cannot be encrypted.
+            InvalidEventError: a value is not JSON.
             MissingExtraError: cryptography is not installed.
             ServiceError: the key could not be read or made.
 
@@ -137,7 +137,8 @@ class Encryption:
             try:
                 check_json(value)
             except NotJsonError as error:
-                # Without the path inside the value: keys of a secret dict are secret.
+                # The path within the value is left out, because the keys of a secret dict are
+                # secret.
                 raise InvalidEventError(
                     stream_id, f"a value in the encrypted field {pointer} {error.reason}"
                 ) from None
@@ -177,17 +178,18 @@ class Encryption:
         event_type: type[BaseModel] | None = None,
         keys: Keys | None = None,
     ) -> Json:
-        """Return an event's JSON with its fields decrypted, or masked if the key is deleted.
+        """Return an event's JSON with its fields decrypted, or masked if their key is deleted.
 
-        The notes say which fields are encrypted; the class may have changed since.
+        The notes say which fields are encrypted, because the class may have changed since.
 
         Args:
-            data: the stored JSON; not changed.
+            data: the stored JSON; it does not change.
             notes: the notes from `encrypt`.
             stream_id: the stream.
             event_uuid: the event's id.
-            event_type: its class; the masks of its fields replace those in the notes.
-            keys: the dict from `reading`, the same for all events of a load.
+            event_type: class of the event; the masks of its fields take precedence over those in
+                the notes.
+            keys: dict from `reading`, the same one for all events of a load.
 
         Raises:
             DecryptionError: a value was altered, or moved from another field, event, stream or
@@ -218,18 +220,18 @@ class Encryption:
         return changed
 
     def shred(self, subject: str) -> None:
-        """Delete a subject's key, so that nobody can read the subject's encrypted fields again.
+        """Delete a subject's key, so that the subject's encrypted fields can never be read again.
 
         ``backend.encryption.shred("ann")``
 
-        This process forgets the key at once. Other processes may use it for up to 300 s; fields
-        that they encrypt meanwhile load as masks afterwards. Backups of the table keep a copy of
-        the key until they expire. You can safely repeat the call: do so if it fails.
+        This process forgets the key at once. Other processes may use it for up to 300 seconds;
+        fields that they encrypt in that time load as masks later. Backups of the table keep a copy
+        of the key until they expire. If the call fails, repeat it: that is safe.
 
         Raises:
             UnknownSubjectError: the subject never had a key in this tenant, so no field was
                 encrypted for it. Check the spelling.
-            InvalidSubjectError: a subject that is not text of 1 to 1,024 bytes.
+            InvalidSubjectError: the subject is not text of 1 to 1,024 bytes.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 2 requests, 1 read unit and 1 write unit.
@@ -238,7 +240,7 @@ class Encryption:
         try:
             known = self._key_storage.delete(subject)
         finally:
-            # After the deletion: no later read can return the deleted key.
+            # Only after the deletion: no later read can put the deleted key into a cache again.
             forget_everywhere(self._tenant_id, subject)
         if known is False:  # a storage of python-event-sourcery's kind returns None
             raise UnknownSubjectError(subject)
@@ -261,7 +263,7 @@ class Encryption:
 
 
 class _Document:
-    """JSON whose changes go into a copy; copies only the containers on the way to a change."""
+    """Changes a copy of JSON. Only the containers on the path to a change are copied."""
 
     def __init__(self, root: Json) -> None:
         self.root: Any = root
@@ -296,7 +298,7 @@ def steps_of(pointer: str) -> list[str]:
     """Return the steps of a JSON pointer (RFC 6901).
 
     Raises:
-        LookupError: not a JSON pointer.
+        LookupError: the text is not a JSON pointer.
     """
     if not pointer:
         return []

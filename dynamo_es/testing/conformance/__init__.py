@@ -1,6 +1,7 @@
-"""The tests that every backend passes, for authors of a backend.
+"""The tests that every backend must pass, for authors of backends.
 
-Write an engine: it starts your store, and makes processes that share it. Then, in ``conftest.py``::
+Write an `Engine`, which starts your store and makes processes that share it. Then, in
+``conftest.py``::
 
     import pytest
     from my_store.testing import MyEngine
@@ -18,9 +19,9 @@ and in ``test_conformance.py``::
 
     from dynamo_es.testing.conformance.suite import *
 
-which gives you the classes ``TestAppend``, ``TestDelete`` and so on. Import single ones if you do
-not want all. What your store cannot do, its engine declares in ``lacks``, with the reason; a test
-that needs it is skipped with that reason.
+which gives you the classes ``TestAppend``, ``TestDelete`` and so on. You can also import only some
+of them. If your store lacks a capability, its engine declares that in ``lacks``, with the reason.
+Tests that need the capability are skipped with this reason.
 
 The suite needs hypothesis: ``pip install hypothesis``.
 """
@@ -58,6 +59,6 @@ MODULES: Final = (
 )
 """The modules of the suite."""
 
-# Before they are imported, so that their failures show values.
+# Register the modules before they are imported, so that failures show values.
 for _module in (*MODULES, "language"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")

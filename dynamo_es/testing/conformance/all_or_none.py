@@ -32,13 +32,13 @@ def storage(world):
 
 @pytest.fixture
 def late(world):
-    """A process that has seen nothing so far."""
+    """A process that has not seen anything yet."""
     return world.storage("late", DEFAULT_TENANT)
 
 
 @pytest.fixture
 def other(world):
-    """A process that writes without the knowledge of the others."""
+    """A process that writes without the first one's knowledge."""
     return world.storage("other", DEFAULT_TENANT)
 
 

@@ -51,7 +51,7 @@ def storage(world):
 
 @pytest.fixture(params=["first", "cold", "stale"])
 def process(request, world, boundary):
-    """A process that made every append, or has seen none, or saw the boundary at first."""
+    """A process that made every append, or has seen none, or saw only the first version."""
 
     def process():
         return world.storage(request.param, "")
@@ -65,7 +65,7 @@ def an_enrolment(boundary, *tags, name="Enrolled"):
 
 
 def append(storage, boundary, *appended, query=None, after=None):
-    """Append, and return the version or raise the error of the one append."""
+    """Make a single append, and return its version or raise its error."""
     [result] = storage.insert_unless(boundary, [ConditionalAppend(appended, query, after)])
     if isinstance(result, Exception):
         raise result
@@ -281,7 +281,7 @@ def test_of_eight_who_race_with_one_condition_exactly_one_commits(engine, storag
 def test_a_condition_on_types_and_one_on_tags_refuse_each_other_where_both_match(
     storage, process, boundary
 ):
-    """Two writers, each with a condition that the other one's event breaks."""
+    """There are two writers, each with a condition that the other one's event violates."""
     by_type, by_tag = Query(types=["Enrolled"]), Query(tags=[COURSE])
     first = process().fetch_matching(boundary, by_type).head
     second = storage.fetch_matching(boundary, by_tag).head

@@ -1,4 +1,4 @@
-"""What was seen of a boundary that was deleted since, or of another one, is no condition."""
+"""A read of a deleted boundary, or of another one, is refused as the condition of an append."""
 
 import pytest
 

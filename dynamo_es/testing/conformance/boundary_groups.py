@@ -1,4 +1,4 @@
-"""Of several appends in one call, each is refused or accepted by itself."""
+"""Several appends in one call are refused or accepted independently."""
 
 from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.exceptions import BoundaryConflictError, CommitTooLargeError

@@ -30,7 +30,7 @@ def storages(request, engine, world):
 
 
 def race(work, *contestants):
-    """Call ``work`` with each contestant, in a thread each; return what they returned."""
+    """Call ``work`` with each contestant in its own thread; return the results."""
     with ThreadPoolExecutor(len(contestants)) as pool:
         return [future.result() for future in [pool.submit(work, one) for one in contestants]]
 
@@ -109,7 +109,7 @@ def test_same_events_from_every_thread_are_stored_once(engine, world, stream, st
         commit = events(stream, 2)
         version = ExplicitVersioning(len(stored))
 
-        race(lambda storage: storage.insert_events(stream, version, commit), *storages)  # noqa: B023 - done before the next
+        race(lambda storage: storage.insert_events(stream, version, commit), *storages)  # noqa: B023 - it ends before the next one begins
 
         stored += commit
 
@@ -138,7 +138,7 @@ def test_readers_see_whole_prefixes_only(engine, world, stream, storages):
 
 
 def test_streams_are_deleted_and_created_under_writers(engine, world, stream, storages):
-    """Whatever is acknowledged after the last delete is there, whole and in order."""
+    """Every append that succeeded after the last deletion is stored, complete and in order."""
 
     def live(numbered_storage):
         number, storage = numbered_storage
@@ -149,12 +149,12 @@ def test_streams_are_deleted_and_created_under_writers(engine, world, stream, st
             try:
                 version = len(storage.fetch_events(stream, 1))
             except StreamGapError:
-                continue  # deletions cut off both of its reads
+                continue  # deletions interrupted both of its reads
             commit = [an_event(stream, data={"after": version}) for _ in range(1 + number % 2)]
             try:
                 storage.insert_events(stream, ExplicitVersioning(version), commit)
             except (ConcurrentStreamWriteError, ContentionError):
-                # Contention: deletions used up its time; nothing was written either.
+                # Deletions used up its time, and nothing was written.
                 continue
 
     race(live, *enumerate(storages))

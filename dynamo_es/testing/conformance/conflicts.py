@@ -6,9 +6,9 @@ from dynamo_es import StreamId
 from dynamo_es.exceptions import ConcurrentStreamWriteError, EventStoreError
 from dynamo_es.testing.conformance.language import an_event, events
 
-# Which process makes the wrong append: what it remembers must not matter.
+# The process that makes the wrong append. Its memory must not matter.
 PROCESSES = ["first", "cold"]
-# Up to and beyond what a store may be able to number.
+# Versions up to and beyond those that a store may support.
 HUGE = [10**12, 10**18 - 2, 10**18 - 1, 10**18, 10**130]
 
 
@@ -75,7 +75,7 @@ def test_process_that_missed_appends_is_refused(given, when, then, stream, misse
 
     when.in_process("stale").appending(an_event(stream), to=stream, expecting=2)
 
-    # How much further it is may take another read to know.
+    # Another read may be necessary to know the actual version.
     then.it_is_refused(ConcurrentStreamWriteError, stream_id=str(stream), expected=2)
     then.stream(stream).is_(stored)
 

@@ -1,4 +1,4 @@
-"""After a process dies between two requests, other processes can go on."""
+"""After a process dies between two requests, other processes can continue."""
 
 from itertools import count
 
@@ -17,12 +17,12 @@ from dynamo_es.testing.conformance.language import (
 
 pytestmark = needs(Capability.CRASHES)
 
-# How the deleted stream was cut into commits, and up to where it had a snapshot.
+# The sizes of the deleted stream's commits, and the version of its snapshot.
 HISTORIES = {
     "single events, with a snapshot": ((1,) * 7, 5),
     "commits of several sizes": ((1, 3, 2, 1), None),
 }
-# Cut otherwise than all of them; shorter, as long, longer. And who creates them.
+# Sizes of commits that differ from those above: shorter, as long, longer; and the creating process.
 NEXT_GENERATIONS = [((2,), "fresh"), ((1, 1), "stale"), ((3, 1, 3), "stale"), ((5, 4), "fresh")]
 
 
@@ -32,14 +32,14 @@ def stream() -> StreamId:
 
 
 class Deletion:
-    """Streams whose deletion was cut short, one after the other, a request later each time."""
+    """Makes streams whose deletion crashed, each time one request later."""
 
     def __init__(self, engine, given):
         self._engine = engine
         self._given = given
 
     def crash(self, stream, requests):
-        """Delete a stream in a process that dies; return whether it did."""
+        """Delete a stream in a process that crashes; return whether it crashed."""
         with self._engine.crash_after(requests) as backend:
             try:
                 backend.storage.delete_stream(stream)
@@ -50,7 +50,7 @@ class Deletion:
     def of(self, sizes, snapshot_version):
         """Yield each stream, its events, its snapshot and the requests before the crash.
 
-        The last one was deleted without a crash.
+        The last stream was deleted without a crash.
         """
         for requests in count():
             stream = StreamId(category="Order")
@@ -72,7 +72,7 @@ def deletion(engine, given):
 
 @pytest.fixture(
     params=[
-        # Twice as many requests to die at, for CI.
+        # In CI, crash at twice as many requests.
         pytest.param(history, id=name, marks=[pytest.mark.ci] if len(history[0]) > 4 else [])
         for name, history in HISTORIES.items()
     ]
@@ -112,13 +112,13 @@ def test_stream_is_there_as_a_whole_or_not_at_all(engine, crashed):
 
         there = bool(replayed)
         seen.append(there)
-        # The snapshot may be gone before the events, but never without them.
+        # The snapshot may be deleted before the events, but the stream must not change otherwise.
         if loaded and loaded[0].version != whole[0].version:
             whole = stored
         assert_same(loaded, whole if there else [])
         assert_same(replayed, stored if there else [])
         assert_same(part, stored[1:3] if there else [])
-    # Deleted stays deleted: there is one moment of deletion.
+    # A deleted stream stays deleted: the deletion takes effect at one request.
     assert seen == sorted(seen, reverse=True)
     assert seen[0]
     assert not seen[-1]
@@ -168,7 +168,7 @@ def test_creation_right_after_the_crash(engine, given, crashed, sizes, process):
     for stream, _, _, _ in crashed:
         storage = given.in_process("stale").storage if process == "stale" else fresh(engine)
         if fresh(engine).fetch_events(stream, 1):
-            # It died before the moment of deletion.
+            # It crashed before the deletion took effect.
             with pytest.raises(ConcurrentStreamWriteError):
                 storage.insert_events(stream, ExplicitVersioning(0), events(stream, sizes[0]))
             continue

@@ -7,7 +7,7 @@ from dynamo_es.exceptions import ConcurrentStreamWriteError, SnapshotAheadOfStre
 from dynamo_es.testing.conformance.engine import Capability, needs
 from dynamo_es.testing.conformance.language import a_snapshot, an_event, events
 
-# The same versions, cut into commits in other ways; shorter; longer.
+# Sizes of commits: the same versions in other commits; shorter; longer.
 GENERATIONS = [(1,), (2,), (1, 1), (4,), (1, 3), (3, 1), (2, 2), (1,) * 4, (5,), (1,) * 7, (40,)]
 
 
@@ -201,7 +201,7 @@ def test_late_snapshot_of_a_deleted_stream_is_not_seen(given, when, then, stream
     given.in_process("late").stream(stream).loaded()
     given.stream(stream).deleted()
 
-    # A process that knows the old head may not notice; what counts is what is seen later.
+    # A process that knows the old head may not notice the deletion. Only later reads matter.
     when.in_process("late").saving(a_snapshot(stream, 4))
     if when.world.refusal is not None:
         then.it_is_refused(SnapshotAheadOfStreamError, stream_version=0)

@@ -1,7 +1,7 @@
-"""The engines that the conformance suite runs on, and what each of them lacks.
+"""The engines on which the conformance suite runs, and the capabilities that they lack.
 
-A test that needs a capability says so: ``@needs(Capability.CRASHES)``. On an engine that declares
-it lacking, the test is skipped with the engine's reason.
+A test declares the capabilities that it needs: ``@needs(Capability.CRASHES)``. If an engine lacks
+one, the test is skipped with the engine's reason.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Capability(StrEnum):
-    """What not every engine can do."""
+    """Something that not every engine can do."""
 
     GENERATIONS = "generations"
     """A process that knows an earlier generation of a stream is refused in the next one."""
@@ -34,11 +34,11 @@ class Capability(StrEnum):
     CONCURRENCY = "concurrency"
     """Threads may write at the same time."""
     REQUESTS = "requests"
-    """It is reached by requests of DynamoDB's API, which can be recorded, lost and counted."""
+    """It receives requests of DynamoDB's API, which can be recorded, lost and counted."""
     CRASHES = "crashes"
-    """A process can be stopped for good after any of its requests."""
+    """A process can be killed after any of its requests."""
     LARGE = "large"
-    """Transactions of megabytes take no longer than they are large."""
+    """The time of a transaction of several MB grows only linearly with its size."""
     BILLS = "bills"
     """It reports the capacity that DynamoDB would bill."""
 
@@ -49,7 +49,7 @@ def needs(*capabilities: Capability) -> pytest.MarkDecorator:
 
 
 class Backend(Protocol):
-    """What all backends have."""
+    """The methods that all backends have."""
 
     @property
     def storage(self) -> StorageStrategy: ...
@@ -65,23 +65,23 @@ class Backend(Protocol):
 
 
 class Crash(BaseException):
-    """The process ends here; no ``except Exception`` may go on after it."""
+    """The process ends here. No ``except Exception`` catches it."""
 
 
 class Engine(ABC):
-    """Something that keeps streams, from `start` to `stop`; one for many tests.
+    """A store that keeps streams from `start` to `stop`. Many tests share one.
 
-    Tests keep apart by using stream ids of their own.
+    The tests do not interfere, because each one uses its own stream ids.
     """
 
     name: ClassVar[str]
     lacks: ClassVar[Mapping[Capability, str]]
     races: ClassVar[int] = 25
-    """Versions that threads race for, one after the other."""
+    """How many versions threads race for, one after the other."""
 
     @abstractmethod
     def start(self) -> None:
-        """Make ready; called once a session."""
+        """Start the store. Called once in a session."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -92,7 +92,7 @@ class Engine(ABC):
         """Return a backend that remembers nothing, over the same data as all others.
 
         Args:
-            inline: whether it gives its appends their positions; an engine may do so anyway.
+            inline: whether it must give its appends their positions. An engine may always do so.
         """
 
     def indexed_process(self) -> Backend:
@@ -101,16 +101,16 @@ class Engine(ABC):
 
     @abstractmethod
     def key_storage(self) -> KeyStorageStrategy:
-        """Return the keys of data subjects as another process has them."""
+        """Return the keys of data subjects, as another process would see them."""
 
     def tidy(self) -> None:  # noqa: B027 - most have nothing to do
-        """Called after each test; nothing that was stored is needed any more."""
+        """Clean up after a test. Its data is no longer needed."""
 
     def crash_after(self, requests: int) -> AbstractContextManager[Backend]:
-        """Return a process that raises `Crash` in the place of any request after so many.
+        """Return a process that sends a number of requests, and then raises `Crash` instead.
 
-        No other process may send requests until the context is left; this one may not
-        send any from then on.
+        No other process may send requests until the end of the context. After that, this process
+        may not send any.
         """
         raise NotImplementedError(f"{self.name} lacks {Capability.CRASHES}")
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-# Engines differ a hundredfold in speed, and a slow machine is no failure. The examples of a test
-# share one world, and keep apart by streams or tenants of their own.
+# Engines differ a hundredfold in speed, and a slow machine is not a failure. The examples of a test
+# share one world. They do not interfere, because each one uses its own streams or tenants.
 SUITE: Final = settings(
     deadline=None,
     max_examples=25,

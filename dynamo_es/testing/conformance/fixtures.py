@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marks of the suite."""
+    """Register the markers of the suite."""
     for mark in (
         "concurrent: threads race each other",
         "inline: the processes of the test give their appends positions",
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _has_what_the_test_needs(request: pytest.FixtureRequest) -> None:
-    """Skip a test of the suite on an engine that lacks something that it needs."""
+    """Skip a test of the suite if the engine lacks a capability that it needs."""
     needed = [name for mark in request.node.iter_markers("needs") for name in mark.args]
     if not needed or "engine" not in request.fixturenames:
         return
@@ -47,17 +47,17 @@ def world(engine: Engine, request: pytest.FixtureRequest) -> Iterator[World]:
 
 @pytest.fixture
 def given(world: World) -> Given:
-    """What was there before."""
+    """The steps that prepare a test."""
     return Given(world)
 
 
 @pytest.fixture
 def when(world: World) -> When:
-    """What is done."""
+    """The steps that act."""
     return When(world)
 
 
 @pytest.fixture
 def then(world: World) -> Then:
-    """What is seen afterwards."""
+    """The steps that assert."""
     return Then(world)

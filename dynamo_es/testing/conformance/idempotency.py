@@ -37,7 +37,7 @@ def test_versions_as_loaded_may_be_set(given, when, then, stream, process):
     then.stream(stream).is_(stored)
 
 
-# Commits as stored, and the first and last version of what is appended again.
+# The sizes of the stored commits, and the first and last version to append again.
 CUTS = {
     "last commit": ((1, 2), 2, 3),
     "first commit": ((1, 2), 1, 1),

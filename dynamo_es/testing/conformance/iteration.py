@@ -1,4 +1,4 @@
-"""Reading a stream event by event, and what changes the stream meanwhile."""
+"""Reading a stream event by event, also while the stream changes."""
 
 from contextlib import suppress
 from itertools import islice
@@ -109,7 +109,7 @@ def test_a_deletion_meanwhile_never_mixes_generations(
     new = given.stream(stream).with_commits_of(*again) if again else []
     with suppress(StreamGapError):
         found += reading
-        # Without an error nothing is missing.
+        # If there is no error, nothing may be missing.
         assert len(found) == (len(stored) if read else len(new))
 
     expected = stored if read else new

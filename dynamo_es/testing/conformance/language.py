@@ -13,10 +13,10 @@
 
 ``when`` keeps an error for ``then``. If no ``then.it_is_refused`` claims the error, the next step
 or the end of the test raises it. A refused call must not change the stream: `Then.it_is_refused`
-compares what another process saw before and after.
+compares what another process sees before and after.
 
-Put ``in_tenant`` and ``in_process`` in front of a step: ``when.in_process("late").appending``.
-Processes share only the tables. A name stands for the same process throughout a test.
+Put ``in_tenant`` and ``in_process`` before a step: ``when.in_process("late").appending``. Processes
+share only the tables. In a test, a name always means the same process.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _numbers = count(1)
 
 
 def an_event(stream_id: StreamId, **changes: Any) -> RawEvent:
-    """Return a new event of a stream, without a version, unlike every other."""
+    """Return a new, unique event of a stream, without a version."""
     number = next(_numbers)
     event = RawEvent(
         uuid=uuid4(),
@@ -65,12 +65,12 @@ def an_event(stream_id: StreamId, **changes: Any) -> RawEvent:
 
 
 def events(stream_id: StreamId, number: int) -> list[RawEvent]:
-    """Return that many new events of a stream, without versions."""
+    """Return a number of new events of a stream, without versions."""
     return [an_event(stream_id) for _ in range(number)]
 
 
 def heavy_events(stream_id: StreamId, number: int, size: int) -> list[RawEvent]:
-    """Return events of that many bytes each, which no compression makes much smaller."""
+    """Return events of ``size`` bytes each, which do not compress well."""
     random = Random(number)
     return [
         an_event(
@@ -86,14 +86,14 @@ def a_snapshot(stream_id: StreamId, version: int, **changes: Any) -> RawEvent:
 
 
 def numbered(unnumbered: Sequence[RawEvent], first: int = 1) -> list[RawEvent]:
-    """Return the events as a stream with versions gives them back."""
+    """Return the events with the versions that a stream gives them."""
     return [replace(event, version=first + index) for index, event in enumerate(unnumbered)]
 
 
 def exactly(event: RawEvent) -> dict[str, Any]:
-    """Return an event in a form that is equal only if values and types are.
+    """Return an event in a form that is equal only if both values and types are equal.
 
-    Plain equality takes 1, 1.0, True and Decimal(1) for the same, and -0.0 for 0.0.
+    For plain equality, 1, 1.0, True and Decimal(1) are the same, and so are -0.0 and 0.0.
     """
     return {
         "uuid": event.uuid,
@@ -139,7 +139,7 @@ class World:
     def storage(self, process: str, tenant: str) -> StorageStrategy:
         """Return the storage of a tenant in a named process."""
         backend = self.backend(process)
-        # Kept per tenant: a storage made anew for each step would remember nothing.
+        # Keep one storage for each tenant, because a new one for each step would remember nothing.
         scoped = f"{process} in {tenant!r}"
         if scoped not in self._backends:
             self._backends[scoped] = backend.in_tenant(tenant)
@@ -159,11 +159,11 @@ class _Step:
     process: str = "first"
 
     def in_tenant(self, tenant: str) -> Self:
-        """The same step, for another tenant."""
+        """Return the same step for another tenant."""
         return replace(self, tenant=tenant)
 
     def in_process(self, name: str) -> Self:
-        """The same step, done by another process."""
+        """Return the same step in another process."""
         return replace(self, process=name)
 
     @property
@@ -174,22 +174,22 @@ class _Step:
 
 
 class Given(_Step):
-    """What was there before."""
+    """The steps that prepare a test."""
 
     def stream(self, stream_id: StreamId) -> GivenStream:
-        """A stream, to be filled; it starts empty, and later calls add to it."""
+        """Return a stream to fill. It begins empty, and later calls add to it."""
         return GivenStream(self, stream_id)
 
 
 @dataclass(frozen=True, slots=True)
 class GivenStream:
-    """A stream that gets its history."""
+    """A stream that a test fills with events."""
 
     given: Given
     stream_id: StreamId
 
     def with_commits(self, *commits: Sequence[RawEvent]) -> list[RawEvent]:
-        """Append each list of events in an append of its own; return all, numbered."""
+        """Append each list of events in a separate append; return all, numbered."""
         versions, key = self.given.world.versions, (self.given.tenant, self.stream_id)
         first = versions.get(key, 0) + 1
         for commit in commits:
@@ -199,7 +199,7 @@ class GivenStream:
         return numbered([event for commit in commits for event in commit], first)
 
     def with_commits_of(self, *sizes: int) -> list[RawEvent]:
-        """Append new events, that many at a time; return them, numbered."""
+        """Append new events, in commits of the given sizes; return them, numbered."""
         return self.with_commits(*(events(self.stream_id, size) for size in sizes))
 
     def with_events(self, *commit: RawEvent) -> list[RawEvent]:
@@ -207,7 +207,7 @@ class GivenStream:
         return self.with_commits(commit)
 
     def without_versions(self, *sizes: int) -> list[RawEvent]:
-        """Append new events with ``NO_VERSIONING``, that many at a time; return them."""
+        """Append new events with ``NO_VERSIONING``, in commits of the given sizes; return them."""
         stored = []
         for size in sizes:
             commit = events(self.stream_id, size)
@@ -222,7 +222,7 @@ class GivenStream:
         return snapshot
 
     def deleted(self) -> Self:
-        """Delete the stream; what is added from here on is its next generation."""
+        """Delete the stream. Later steps fill its next generation."""
         self.given.storage.delete_stream(self.stream_id)
         self.given.world.versions.pop((self.given.tenant, self.stream_id), None)
         return self
@@ -234,10 +234,10 @@ class GivenStream:
 
 
 class When(_Step):
-    """What is done. Errors wait for ``then``."""
+    """The steps that act. Errors wait for ``then``."""
 
     def appending(self, *appended: RawEvent, to: StreamId, expecting: int | Versioning) -> None:
-        """Append; a number stands for ``ExplicitVersioning``."""
+        """Append events. A number means ``ExplicitVersioning``."""
         versioning = ExplicitVersioning(expecting) if isinstance(expecting, int) else expecting
         self._do(to, lambda storage: storage.insert_events(to, versioning, appended))
 
@@ -252,7 +252,7 @@ class When(_Step):
     def loading(
         self, stream_id: StreamId, start: int | None = None, stop: int | None = None
     ) -> None:
-        """Fetch events, for the error or for what the process remembers afterwards."""
+        """Fetch events, to get an error or to make the process remember them."""
         self._do(stream_id, lambda storage: storage.fetch_events(stream_id, start, stop))
 
     def _do(self, stream_id: StreamId, action: Callable[[StorageStrategy], object]) -> None:
@@ -266,59 +266,59 @@ class When(_Step):
 
 
 class Then(_Step):
-    """What is seen afterwards."""
+    """The steps that assert."""
 
     def it_is_refused(self, error: type[Exception], **attributes: object) -> None:
-        """The last step raised this very error, and changed nothing.
+        """Assert that the last step raised an error and changed nothing.
 
         Args:
-            error: its class, exactly.
-            attributes: what the error must carry.
+            error: the exact class of the error.
+            attributes: the attributes that the error must have.
         """
         refusal, self.world.refusal = self.world.refusal, None
         assert refusal is not None, f"nothing was refused, expected {error.__name__}"
         if type(refusal.error) is not error:
             raise refusal.error
         assert {name: getattr(refusal.error, name) for name in attributes} == attributes
-        assert refusal.look_again() == refusal.before, "something was written all the same"
+        assert refusal.look_again() == refusal.before, "the refused call wrote something"
 
     def stream(self, stream_id: StreamId) -> ThenStream:
-        """A stream, to be looked at."""
+        """Return a stream to make assertions on."""
         return ThenStream(self, stream_id)
 
     def position_is(self, position: Position | None) -> None:
-        """The log ends there."""
+        """Assert that the log ends at a position."""
         assert self.storage.current_position == position
 
 
 @dataclass(frozen=True, slots=True)
 class ThenStream:
-    """A stream, as the process that acted sees it, and one that remembers nothing."""
+    """A stream, seen both by the process that acted and by one that remembers nothing."""
 
     then: Then
     stream_id: StreamId
 
     def is_(self, expected: Sequence[RawEvent]) -> Self:
-        """The full history is these events, numbered from 1."""
+        """Assert that the stream has exactly these events, numbered from 1."""
         return self._both_give(numbered(expected), 1)
 
     def is_versionless(self, expected: Sequence[RawEvent]) -> Self:
-        """The full history is these events, without versions."""
+        """Assert that the stream has exactly these events, without versions."""
         unnumbered = [replace(event, version=None) for event in expected]
         return self._both_give(unnumbered, 1)._both_give(unnumbered, None)
 
     def is_missing(self) -> Self:
-        """There is no such stream."""
+        """Assert that the stream does not exist."""
         return self._both_give([], 1)._both_give([], None)
 
     def loads(self, *expected: RawEvent) -> Self:
-        """Loading it without a range gives these, with the versions they carry."""
+        """Assert that a load without a range returns these events, with their versions."""
         return self._both_give(expected, None)
 
     def gives(
         self, expected: Sequence[RawEvent], start: int | None = None, stop: int | None = None
     ) -> Self:
-        """A range of the stream is these events, with the versions that they carry."""
+        """Assert that a range of the stream has these events, with their versions."""
         assert_same(self.then.storage.fetch_events(self.stream_id, start, stop), expected)
         return self
 
@@ -332,6 +332,6 @@ class ThenStream:
 def _picture(storage: StorageStrategy, stream_id: StreamId) -> object:
     try:
         seen = [exactly(event) for event in storage.fetch_events(stream_id)]
-    except InputError:  # a stream id that no engine takes has nothing to show
+    except InputError:  # an invalid stream id has no stream to show
         return None
     return seen, storage.current_position

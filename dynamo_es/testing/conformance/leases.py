@@ -1,4 +1,4 @@
-"""The lease of a checkpoint is one worker's at a time, and an earlier holder changes nothing."""
+"""One worker at a time has the lease of a checkpoint, and an earlier holder cannot write."""
 
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ def name():
 
 
 def taken(checkpoints, name, worker="one"):
-    """Take a lease as it is now, and return the claim."""
+    """Take a lease in its current state, and return the claim."""
     state = checkpoints.take(name, worker, checkpoints.look(name), UNTIL, LENGTH)
     return Claim(worker, state.token, LENGTH)
 

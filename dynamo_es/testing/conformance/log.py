@@ -25,13 +25,13 @@ def log(world):
 
 @pytest.fixture
 def start(given, log):
-    """The end of the log before the test; it has an entry at least."""
+    """The end of the log before the test. The log has at least one entry."""
     given.stream(StreamId()).with_commits_of(1)
     return log.last_position
 
 
 def everything(log, after, selection=EVERYTHING):
-    """Return all that a reader gives up to the end of the log."""
+    """Return all events that a reader returns up to the end of the log."""
     reader = log.reader(after, selection)
     records = []
     while piece := reader.read():

@@ -73,7 +73,7 @@ def test_stream_of_many_commits_is_deleted_and_created_again(given, when, then, 
 
 @pytest.fixture
 def heavy(given, stream):
-    """About 2 MB in commits of two."""
+    """About 2 MB of events, in commits of two."""
     pairs = [heavy_events(stream, 2, 100 * KB) for _ in range(10)]
     return given.stream(stream).with_commits(*pairs)
 
@@ -109,7 +109,7 @@ def test_appends_and_delete_past_a_page_of_one_megabyte(given, when, then, strea
     then.stream(stream).is_missing()
 
 
-# One append of more than an item holds: whole or not at all, as any other.
+# An append that does not fit into one item is also stored completely or not at all.
 ODD_SIZES = [[300 * KB] * 3, [150 * KB] * 7, [399 * KB - 2 * KB, 1 * KB, 390 * KB], [30 * KB] * 60]
 
 
@@ -198,7 +198,7 @@ def test_append_of_more_than_one_item_creates_and_is_deleted(given, when, then, 
 @needs(Capability.LIMITS)
 @pytest.mark.parametrize(
     ("number", "size"),
-    # Seven megabytes take a while to compress.
+    # Compressing 7 MB takes long.
     [(1, 700 * KB), pytest.param(20, 350 * KB, marks=pytest.mark.ci)],
 )
 @pytest.mark.parametrize("existing", [0, 1])

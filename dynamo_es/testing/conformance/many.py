@@ -1,4 +1,4 @@
-"""Appends to many streams in one call, each on its own: what a loop of appends would do."""
+"""Independent appends to many streams in one call have the results of a loop of appends."""
 
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ def storage(world):
 
 @pytest.fixture
 def cold(world):
-    """A process that has seen nothing so far."""
+    """A process that has not seen anything yet."""
     return world.storage("cold", DEFAULT_TENANT)
 
 

@@ -1,4 +1,4 @@
-"""Several processes do anything, and every result equals that of the store in memory."""
+"""Several processes do random operations, and every result equals that of the store in memory."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ from dynamo_es.testing.conformance.language import World, a_snapshot, assert_sam
 PROCESSES = ["one", "two", "three"]
 processes = st.sampled_from(PROCESSES)
 sizes = st.integers(1, 4)
-# How far from the true version: mostly not at all.
+# The difference from the true version, which is mostly 0.
 errors = st.sampled_from([0, 0, 0, 0, -3, -2, -1, 1, 2])
 steps = st.one_of(
     st.tuples(st.just("append"), processes, errors, sizes),
@@ -69,7 +69,7 @@ class History:
             case "save" if version and not late:
                 snapshot = a_snapshot(self.stream, version)
                 self.same(lambda a_store: a_store.save_snapshot(snapshot), storage)
-                # Who knows nothing of the stream looks; who does, does not.
+                # A process reads the stream only if it does not know it yet.
                 self.known.setdefault(process, self.generation)
             case "delete":
                 self.same(lambda a_store: a_store.delete_stream(self.stream), storage)
@@ -89,7 +89,7 @@ class History:
             a_store.insert_events(self.stream, versioning, appended)
 
         if late and isinstance(versioning, ExplicitVersioning):
-            # It may be refused though the versions are equal: this is another stream.
+            # It may be refused although the versions are equal, because the generation is another.
             try:
                 insert(storage)
             except ConcurrentStreamWriteError:
@@ -104,7 +104,7 @@ class History:
         self.known[process] = self.generation
 
     def same(self, action, storage):
-        """Do it on both; both return the same, or raise the same error."""
+        """Run an action on both stores; assert that both have the same result or error."""
         here, there = outcome(action, storage), outcome(action, self.memory)
         if isinstance(there, Exception):
             assert type(here) is type(there), here

@@ -213,7 +213,7 @@ def test_naive_and_aware_times_in_appends_of_their_own(when, then, stream):
     then.stream(stream).is_([naive, aware])
 
 
-# The store neither changes what a caller holds, nor is changed through it.
+# The store does not change the caller's objects, and changing these does not change the store.
 
 
 def mutable_event(stream: StreamId) -> Any:

@@ -16,7 +16,7 @@ def stream() -> StreamId:
 
 @pytest.fixture
 def position(given):
-    """The position before the test, in a log with an entry at least."""
+    """The position before the test, in a log with at least one entry."""
     given.stream(StreamId()).with_commits_of(1)
     return given.storage.current_position
 

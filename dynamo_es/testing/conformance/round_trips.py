@@ -28,7 +28,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 json_objects = st.dictionaries(text, json_values, max_size=5)
 offsets = st.timedeltas(-timedelta(hours=23, minutes=59), timedelta(hours=23, minutes=59))
-# ISO 8601 has no offset of less than a second: such a time is refused.
+# ISO 8601 has no offsets of less than a second, so such a time is refused.
 _expressible = offsets.filter(lambda offset: not offset or abs(offset) >= timedelta(seconds=1))
 times = st.datetimes() | st.datetimes(timezones=_expressible.map(timezone))
 
@@ -59,7 +59,7 @@ def test_any_json_in_a_snapshot(given, when, then, data, context):
 @SUITE
 @forall(tenant=short_text, category=short_text | st.none(), name=short_text | st.none())
 def test_any_text_as_tenant_category_and_name(when, then, tenant, category, name):
-    # A part of its own keeps the examples apart; it stands at the end, where nothing hides it.
+    # A unique suffix separates the examples. As a suffix it does not hide special beginnings.
     tenant = f"{tenant}{uuid4()}"
     stream = StreamId(name=name, category=category)
     appended = events(stream, 2)

@@ -1,4 +1,4 @@
-"""Saved states of decision models are never of another boundary, key or time, and go with it."""
+"""A saved state belongs to one boundary, key and generation, and is deleted with the boundary."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def storage(world):
 
 @pytest.fixture(params=["first", "cold"])
 def process(request, world):
-    """A process that saved every state, or has seen none."""
+    """A process that saved every state, or one that has seen none."""
     return lambda: world.storage(request.param, "")
 
 
@@ -47,7 +47,7 @@ def append(storage, boundary, *tags, name="Enrolled"):
 
 
 def a_state(boundary, version, data=None):
-    """A state that was read at a version, which knows its generation."""
+    """A state at a version that was read, so that its generation is known."""
     return an_event(
         boundary,
         name="Left",

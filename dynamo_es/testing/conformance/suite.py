@@ -1,4 +1,4 @@
-"""The suite as classes, one for each subject; pytest collects those that a module imports."""
+"""The suite as classes, one for each subject. pytest collects the classes that a module imports."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ __all__ = [
 
 
 def tests_of(module: ModuleType, name: str, *more: ModuleType) -> type[Any]:
-    """Return a class with the tests and the fixtures of a module, and of more that use them."""
+    """Return a class with the tests and fixtures of a module, and of others that use them."""
     members: dict[str, Any] = {"__doc__": module.__doc__, "__module__": __name__}
     for key, value in (pair for each in (module, *more) for pair in vars(each).items()):
         if key.startswith("test_"):
@@ -91,7 +91,7 @@ def tests_of(module: ModuleType, name: str, *more: ModuleType) -> type[Any]:
 
 def _declaration(value: object) -> Callable[[Any], Any] | None:
     """Return the call of ``pytest.fixture`` that made a fixture; None for other objects."""
-    # The second name is that of pytest 8.3.
+    # pytest 8.3 uses the second name.
     for attribute in ("_fixture_function_marker", "_pytestfixturefunction"):
         found: Callable[[Any], Any] | None = inspect.getattr_static(value, attribute, None)
         if found is not None:
@@ -100,7 +100,7 @@ def _declaration(value: object) -> Callable[[Any], Any] | None:
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function as a method, since pytest takes no static methods for fixtures."""
+    """Return a function as a method, because pytest does not accept static methods as fixtures."""
 
     def method(_self: object, **fixtures: Any) -> Any:
         return function(**fixtures)

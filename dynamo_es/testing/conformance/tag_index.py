@@ -1,4 +1,4 @@
-"""The tag index of a boundary: a read by it is exact, however late it is, and after a crash."""
+"""A read by the tag index of a boundary is exact, even if the index lags or a process crashed."""
 
 from itertools import count
 
@@ -37,7 +37,7 @@ def storage(engine):
 
 
 class Course:
-    """A boundary with many events of one tag, and few of another."""
+    """A boundary with many events of one tag and few of another."""
 
     def __init__(self, engine, storage, boundary):
         self.engine = engine
@@ -45,7 +45,7 @@ class Course:
         self.boundary = boundary
 
     def grow(self, commits=1):
-        """Append two events of the common tag a commit, and one of both tags in every fourth."""
+        """Append commits of two events with the common tag; every fourth also has both tags."""
         for number in range(commits):
             rare = [] if number % 4 else [self.event("Left", COMMON, RARE)]
             appended = [self.event("Joined", COMMON), *rare, self.event("Joined", COMMON)]
@@ -56,14 +56,14 @@ class Course:
         return an_event(self.boundary, name=name, context=context)
 
     def index(self, most=1_000):
-        """Index everything; return the number of events of each call that had some."""
+        """Index all events; return the number of events of each call that indexed any."""
         indexed = []
         while number := self.engine.fresh_process().storage.index_tags(self.boundary, most):
             indexed.append(number)
         return indexed
 
     def is_exact(self, queries=QUERIES, afters=(None, 1)):
-        """Reads of processes that remember nothing return the same by the index as without."""
+        """Assert that fresh processes read the same events with the index as without it."""
         for query in queries:
             for after in afters:
                 if after and not self.storage.fetch_matching(self.boundary, query).head:
@@ -201,7 +201,7 @@ def test_a_crash_at_any_request_leaves_reads_exact(engine, course, storage, boun
 
 
 def _delete_partly(engine, boundary):
-    """Delete a boundary by a process that dies as soon as its events are gone."""
+    """Delete a boundary in a process that crashes as soon as the events are gone."""
     for requests in count(2):
         assert _crashes(engine, boundary, requests, delete=True)
         if not engine.fresh_process().storage.fetch_events(boundary):

@@ -1,4 +1,4 @@
-"""Appends to streams while others stay unchanged: what was decided from all of them is stored."""
+"""An append succeeds only if the other streams that it depends on are unchanged."""
 
 from contextlib import suppress
 from typing import Any
@@ -29,13 +29,13 @@ def storage(world):
 
 @pytest.fixture
 def late(world):
-    """A process that has seen nothing so far."""
+    """A process that has not seen anything yet."""
     return world.storage("late", DEFAULT_TENANT)
 
 
 @pytest.fixture
 def other(world):
-    """A process that writes without the knowledge of the others."""
+    """A process that writes without the first one's knowledge."""
     return world.storage("other", DEFAULT_TENANT)
 
 
@@ -53,7 +53,7 @@ def check(stream, version):
 
 
 a_check: Any = StreamCheck
-"""It takes what is none."""
+"""Untyped, so that tests can pass invalid arguments."""
 
 
 def counts(storage, streams):
@@ -242,7 +242,7 @@ def test_a_stream_is_written_or_unchanged_and_given_once(storage, streams):
         storage.insert_all(one, unchanged=[check(a, 0)])
     with pytest.raises(InputError, match="in unchanged twice"):
         storage.insert_all(one, unchanged=[check(b, 0), check(b, 0)])
-    with pytest.raises(InputError, match="unchanged needs events"):
+    with pytest.raises(InputError, match="unchanged needs appends"):
         storage.insert_all([], unchanged=[check(b, 0)])
 
     assert counts(storage, streams) == [0, 0, 0]
@@ -308,7 +308,7 @@ def test_what_a_deletion_that_crashed_left_is_no_stream(engine, storage, sizes):
         assert (caught.value.expected, caught.value.actual) == (wrong, good)
         assert process.insert_all([part(a, 0, events(a, 1))], unchanged=[check(b, good)]) == [1]
 
-        if not good:  # A check leaves the rest of the deletion to others.
+        if not good:  # A check does not finish the deletion.
             assert process.insert_events(b, ExplicitVersioning(0), events(b, 2)) == 2
             with pytest.raises(AppendAllConflictError):
                 process.insert_all([part(a, 1, events(a, 1))], unchanged=[check(b, 0)])

@@ -1,4 +1,4 @@
-"""The pages, a module each. Each module has ``routes``, a list of starlette's routes."""
+"""The pages, one module each. Each module has ``routes``, a list of Starlette routes."""
 
 from typing import Final
 
@@ -17,4 +17,4 @@ PAGES: Final = (
     "verify",
     "plots",
 )
-"""Modules of this package that have routes."""
+"""The modules of this package that have routes."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ROWS: Final = 50
 """Events on a page."""
 _LOOKED_AT: Final = 2_000
-"""Versions that a page reads, whether they match or not."""
+"""The most versions that a page reads, whether they match or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ShownTag:
 
     Attributes:
         text: the tag as it is stored.
-        query: the query that finds the events with the tag; None if the text is no tag.
+        query: the query that finds the events with the tag; None if the text is not a valid tag.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Row:
     Attributes:
         event: the event, as it is stored.
         tags: its tags, in order.
-        matched: the items of the query that match it, as text.
+        matched: the alternatives of the query that match it, as text.
     """
 
     event: RawEvent
@@ -62,14 +62,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of versions, and what matches there.
+    """A stretch of versions, and the events in it that match.
 
     Attributes:
         first: lowest version that was read.
-        last: highest version that was read; below ``first`` if there was none.
-        count: events that match.
-        rows: the newest of them.
-        before: versions below this one may match too; None: there are none.
+        last: highest version that was read; below ``first`` if nothing was read.
+        count: number of events that match.
+        rows: the newest events that match.
+        before: versions below this one were not read and may match too; None: all were read.
     """
 
     first: int
@@ -125,7 +125,7 @@ def boundary(request: Request) -> Response:
 def _read(
     storage: StorageStrategy, stream_id: StreamId, query: Query, after: int, before: int
 ) -> Stretch:
-    """Read the versions between two others from the newest down, at most so many at once."""
+    """Read the versions after ``after`` and below ``before``, newest first, one page of them."""
     first = max(after + 1, before - _LOOKED_AT, 1)
     events = storage.fetch_events(stream_id, first, before) if first < before else []
     found = [event for event in reversed(events) if matches_event(query, event)]

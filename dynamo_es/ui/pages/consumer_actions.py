@@ -1,4 +1,4 @@
-"""Retry, skip and reset of consumers: a page asks first, and works without JavaScript."""
+"""Retry, skip and reset of consumers. A page asks for confirmation first, without JavaScript."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _NEED_NO_PLACE: Final = ("retry-all", "reset")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an operator wants to do with a consumer, as a query or a form says it.
+    """An action on a consumer that an operator asks for in a query or a form.
 
     Attributes:
         kind: ``projection``, ``projector`` or ``outbox``.
         action: ``skip``, ``reset``, ``retry`` or ``retry-all``.
-        name: of the consumer.
-        tenant: of the consumer; None: it handles the events of all tenants.
-        category: of a projector's stream.
-        id: of a projector's stream.
-        generation: of a projector's stream.
-        at: position, or version of a projector's event; None: to be given in the form.
+        name: name of the consumer.
+        tenant: tenant of the consumer; None: it handles the events of all tenants.
+        category: category of a projector's stream.
+        id: UUID of a projector's stream.
+        generation: generation of a projector's stream.
+        at: position of the event, or for a projector its version, 1-based; None: the form asks.
     """
 
     kind: str
@@ -66,15 +66,15 @@ class Order:
         """Return the order in a query or a form.
 
         Raises:
-            HTTPException: 400, it is no order.
+            HTTPException: 400, the query or the form is not a valid order.
         """
         if any(len(value) > MAX_TEXT for value in fields.values()):
-            raise HTTPException(400, f"Give at most {MAX_TEXT:,} characters in a field.")
+            raise HTTPException(400, f"A field is longer than {MAX_TEXT:,} characters.")
         kind, action = fields.get("kind", ""), fields.get("action", "")
         if action not in _ACTIONS.get(kind, ()):
-            raise HTTPException(400, "There is no such action for that kind of consumer.")
+            raise HTTPException(400, "This kind of consumer has no such action.")
         if "name" not in fields:
-            raise HTTPException(400, "Say which consumer, by its name.")
+            raise HTTPException(400, "Give the name of the consumer: name.")
         order = cls(
             kind,
             action,
@@ -86,14 +86,14 @@ class Order:
             _number(fields, "at"),
         )
         if order.at is None and action not in _NEED_NO_PLACE:
-            raise HTTPException(400, "Say which event, by its place: at.")
+            raise HTTPException(400, "Give the position or version of the event: at.")
         if kind == "projector":
             order.followed()
         return order
 
     @property
     def unit(self) -> str:
-        """What `at` counts."""
+        """The unit of `at`: ``position`` or ``version``."""
         return "version" if self.kind == "projector" else "position"
 
     @property
@@ -127,7 +127,7 @@ class Order:
 
 
 def confirm(request: Request) -> Response:
-    """Ask before something is done to a consumer."""
+    """Ask for confirmation before a consumer is changed."""
     order = Order.of(request.query_params)
     backend_of(request, order.tenant)
     return render(request, "confirm.html", section="/consumers", order=order)
@@ -136,7 +136,7 @@ def confirm(request: Request) -> Response:
 def act(request: Request, form: dict[str, str]) -> Response:
     """Do what was confirmed, and go back to the consumer's page.
 
-    The address says to which consumer: a form's fields would lose some control characters.
+    The consumer is in the address, because form fields would lose some control characters.
     """
     order = Order.of({**request.query_params, **form})
     _ACTS[order.kind](request, order)

@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
 
 def show_consumers(request: Request) -> Response:
-    """List the consumers. Projectors and further outboxes take a scan, a part on each page."""
+    """List the consumers. A scan finds projectors and other outboxes, one part for each page."""
     browser = browser_of(request)
     backend = browser.scoped
     lags = LagsByLog(backend.log)
     per_tenant = backend.log.per_tenant
     after = text_of(request, "after")
     found, refused = _found(backend, after)
-    # With a log of each tenant there is no outbox of all: the scan finds each tenant's.
+    # With one log for each tenant, no outbox spans all tenants. The scan finds those of each.
     outboxes = [] if after or per_tenant else [_default_outbox(backend, browser.tenant)]
     outboxes += [
         outbox_row(one)
@@ -65,11 +65,11 @@ def show_consumers(request: Request) -> Response:
 
 
 def _found(backend: Backend, after: str) -> tuple[FoundConsumers, str]:
-    """Return a part of the projectors and outboxes; nothing, and why, where a scan is refused."""
+    """Return some projectors and outboxes; none, and the reason, if the scan is refused."""
     try:
         return backend.consumers.find(after or None), ""
     except CredentialsError as error:
-        backend.checkpoints.all()  # may be refused as well: then there is nothing to show
+        backend.checkpoints.all()  # if this is refused too, there is nothing to show: let it raise
         return FoundConsumers((), (), None), str(error)
 
 
@@ -86,7 +86,7 @@ def show_projection(request: Request) -> Response:
         and one.version == number_of(request, "version")
     ]
     if not found:
-        raise HTTPException(404, f"No projection has the name {name[:200]!r}.")
+        raise HTTPException(404, f"There is no projection named {name[:200]!r}.")
     return render(
         request,
         "projection.html",
@@ -151,7 +151,7 @@ def show_outbox(request: Request) -> Response:
 def _time_between(
     backend: Backend, followed: Followed, version: int, head: StreamHead | None
 ) -> timedelta | None:
-    """Return the time from a read model's next event to its stream's newest; None without one."""
+    """Return the time from a read model's next event to its stream's newest; None if unknown."""
     if head is None or version >= head.length:
         return None
     fetch = backend.storage.fetch_events
@@ -163,29 +163,29 @@ def _time_between(
 
 
 def consumer_of(request: Request) -> tuple[str, TenantId | None]:
-    """Return name and tenant of the consumer in the query; the tenant is None if it is absent."""
+    """Return the name and the tenant of the consumer in the query; without a tenant, None."""
     if "name" not in request.query_params:
-        raise HTTPException(400, "Say which consumer, by its name.")
+        raise HTTPException(400, "Give the name of the consumer: name.")
     tenant = text_of(request, "tenant") if "tenant" in request.query_params else None
     return text_of(request, "name"), tenant
 
 
 def backend_of(request: Request, tenant: TenantId | None) -> Backend:
-    """Return the backend of a consumer: its tenant's, or the one of all tenants.
+    """Return the backend of a consumer: of its tenant, or of all tenants.
 
-    A browser that is limited to a tenant shows that tenant's consumers only.
+    A browser that is limited to a tenant shows only that tenant's consumers.
     """
     browser = browser_of(request)
     return browser.scoped if tenant is None else browser.backend_of(tenant)
 
 
 def backend_tenant(request: Request, tenant: TenantId | None) -> TenantId | None:
-    """Return the tenant whose consumers a page shows; None: those of all tenants."""
+    """Return the tenant whose consumers a page shows; None: consumers of all tenants."""
     return browser_of(request).tenant if tenant is None else tenant
 
 
 def _confirm(kind: str, **query: Any) -> Any:
-    """Return a function that makes the address of the page that asks before something is done."""
+    """Return a function that makes the address of the confirmation page of an action."""
 
     def link(action: str, at: int | None = None) -> str:
         return address("/consumers/confirm", kind=kind, action=action, at=at, **query)
@@ -219,7 +219,7 @@ def _failing_first(cursor: CursorInfo) -> tuple[bool, str, str]:
 def _looked_at(after: str | None, before: str) -> str:
     if after is None and not before:
         return ""
-    return "A part of the log's table was scanned for projectors and outboxes."
+    return "A part of the log table was scanned for projectors and outboxes."
 
 
 routes = [

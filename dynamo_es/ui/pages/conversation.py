@@ -1,7 +1,7 @@
 """A conversation: the events of one correlation id as a tree of causes.
 
-No index leads from a correlation id to its events. So the page looks at a part of the log around
-the event, and at the event's own stream, and says which part.
+No index leads from a correlation id to its events. So the page searches a part of the log around
+the event and the event's own stream, and says which part.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from dynamo_es.values import Position, RawEvent, TenantId
 
 _POSITIONS: Final = 1_000
-"""Positions of the log that one page looks at."""
+"""Positions of the log that one page reads."""
 _VERSIONS: Final = 200
-"""Events of the event's own stream that it looks at."""
+"""Events of the event's own stream that one page reads."""
 _DEEPEST: Final = 40
-"""Causes are indented so far; deeper ones stay on that level."""
+"""The deepest level of indentation. Deeper events stay on this level."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Node:
         event: the event.
         tenant_id: its tenant.
         position: its position in the log; None: it was found in its stream.
-        link: address of its page; None: it is in a stream without versions.
+        link: address of its page; None: it is in a versionless stream.
         cause: id of the event that caused it, as text; None: no cause is stored.
         effects: the events that it caused.
     """
@@ -70,7 +70,7 @@ def conversation(request: Request) -> Response:
     stream_id = stream_of(request)
     wanted = text_of(request, "of")
     if not wanted:
-        raise HTTPException(400, "of must be a correlation id, or the id of an event.")
+        raise HTTPException(400, "of must be a correlation id or an event id.")
     version = number_of(request, "version", 1, least=1) or 1
     start = max(version - _VERSIONS // 2, 1)
     storage = browser.backend_of(tenant_id).storage
@@ -104,7 +104,7 @@ def conversation(request: Request) -> Response:
 def _position_of(
     request: Request, tenant_id: TenantId, version: int, own: Sequence[RawEvent], start: int
 ) -> Position | None:
-    """Return the event's position, if a bounded search finds it and the query has none."""
+    """Return the event's position from the query, or from a bounded search; None if not found."""
     if "around" in request.query_params or not start <= version < start + len(own):
         return None
     event = own[version - start]
@@ -122,9 +122,9 @@ def members(nodes: Iterable[Node], wanted: str) -> list[Node]:
     """Return the events of a conversation, and the events that they caused.
 
     Args:
-        nodes: the events to look at.
-        wanted: a correlation id, or the id of an event. Its conversation is that of the event's
-            correlation id, if it has one.
+        nodes: the events to search.
+        wanted: a correlation id, or the id of an event. An event that has a correlation id belongs
+            to the conversation of that id.
     """
     nodes = list(nodes)
     ids = {wanted.lower()}
@@ -163,7 +163,7 @@ def tree(nodes: Iterable[Node]) -> Iterator[Line]:
         else:
             cause.effects.append(node)
     shown: set[str] = set()
-    # Events that caused each other in a circle have no root: each that is left begins a tree.
+    # Events that caused each other in a circle have no root, so each that is left begins a tree.
     for root, orphan in [*roots, *((node, False) for node in by_id.values())]:
         pending = [Line(root, 0, orphan)]
         while pending:

@@ -1,4 +1,4 @@
-"""An event: what is stored, and the object that its class makes."""
+"""An event: its stored form, and its form after its class has read it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_IN_A_LINK: Final = 500
-"""Characters of a correlation id in an address. A browser asks with at most 64 KB in all."""
+"""The most characters of a correlation id in an address. Browsers send at most 64 KB in all."""
 
 
 class _Found(NamedTuple):
@@ -48,7 +48,7 @@ def event(request: Request) -> Response:
     stream_id = stream_of(request)
     version = number_of(request, "version", least=1)
     if version is None:
-        raise HTTPException(400, "Say which event: version must be a whole number of 1 or more.")
+        raise HTTPException(400, "version must be a whole number of 1 or more.")
     head = browser.backend_of(tenant_id).storage.head(stream_id)
     found = _find(request, tenant_id, stream_id, version, head)
     stored, problem = masked(found.event), ""
@@ -98,14 +98,14 @@ def _find(
             return _Found(item.events[version - item.first], item, generation != live)
     events = browser.backend_of(tenant_id).storage.fetch_events(stream_id, version, version + 1)
     if not events or (generation is not None and events[0].generation != generation):
-        raise HTTPException(404, f"The stream has no event {version:,}.")
+        raise HTTPException(404, f"The stream has no event at version {version:,}.")
     return _Found(events[0], None, leftover=False)
 
 
 def _position(
     request: Request, tenant_id: TenantId, event: RawEvent, version: int
 ) -> FoundPosition | None:
-    """Return what a bounded search for the event's position has found; None: it cannot look."""
+    """Return the result of a bounded search for the position; None: the log cannot be read."""
     before = number_of(request, "before", least=1)
     try:
         return browser_of(request).reading.find_position(
@@ -134,7 +134,7 @@ def _conversation(
 
 
 def _fits_a_query(correlation: Any) -> bool:
-    """Whether an address can hold a correlation id, which may be any JSON."""
+    """Return whether a correlation id, which may be any JSON, fits into an address."""
     return isinstance(correlation, str) and 0 < len(correlation) <= _LONGEST_IN_A_LINK
 
 

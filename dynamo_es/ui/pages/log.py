@@ -51,7 +51,7 @@ def show_log(request: Request) -> Response:
 
 
 def _chosen(request: Request, log: LogStrategy, filters: Filters, last: int) -> tuple[Stretch, str]:
-    """Return the stretch that the query asks for, and a note about it."""
+    """Return the stretch that the query asks for, and a note for the reader."""
     selection = filters.selection
     moment = time_of(request)
     if moment is not None:
@@ -59,8 +59,8 @@ def _chosen(request: Request, log: LogStrategy, filters: Filters, last: int) -> 
         shown = moment.strftime("%Y-%m-%d %H:%M:%S")
         if found is None:
             newest = read_backward(log, last + 1, selection, _ROWS)
-            return newest, f"No event is of {shown} UTC or later. These are the newest."
-        note = f"The first event of {shown} UTC or later is at position {found:,}."
+            return newest, f"No event is from {shown} UTC or later. These are the newest events."
+        note = f"The first event from {shown} UTC or later is at position {found:,}."
         return read_forward(log, found - 1, selection, _ROWS), note
     position = number_of(request, "position", least=1)
     if position is not None:
@@ -76,7 +76,7 @@ def _chosen(request: Request, log: LogStrategy, filters: Filters, last: int) -> 
 
 
 def show_live(request: Request) -> Response:
-    """Show the newest events and, with JavaScript, each new one as it comes."""
+    """Show the newest events and, with JavaScript, each new one as it arrives."""
     filters = filters_of(request)
     log = chosen_log(request, filters)
     last = log.last_position or 0

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _EVENTS_SHOWN: Final = 20
 _EVENTS_READ: Final = 500
-"""Events that the last values of fields are looked up in."""
+"""The most events in which the last values of fields are searched."""
 _EVENTS_REPLAYED: Final = 2_000
-"""Events that an aggregate is replayed from, after its snapshot."""
+"""The most events after its snapshot from which an aggregate is replayed."""
 
 
 def past(request: Request) -> Response:
@@ -85,7 +85,7 @@ def _event_at(storage: StorageStrategy, stream_id: StreamId, version: int) -> Ra
 
 
 def _deleted() -> HTTPException:
-    return HTTPException(409, "The stream was deleted while this page was made. Load it again.")
+    return HTTPException(409, "The stream was deleted while this page loaded. Load it again.")
 
 
 def _events(storage: StorageStrategy, stream_id: StreamId, version: int) -> list[RawEvent]:
@@ -123,7 +123,7 @@ def _last_values(events: Sequence[RawEvent], first: int) -> list[tuple[str, Any,
 def _state(
     request: Request, tenant_id: TenantId, stream_id: StreamId, version: int
 ) -> tuple[dict[str, Any] | None, str, str]:
-    """Return the state of the category's aggregate, why there is none, and its class."""
+    """Return the state of the category's aggregate or None, the reason, and the class's name."""
     kinds = aggregates_of(stream_id.category)
     if len(kinds) != 1 or version == 0:
         return None, "", ""

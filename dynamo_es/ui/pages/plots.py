@@ -1,4 +1,4 @@
-"""Plots: appends, events and write units over time, of the newest commits."""
+"""Plots of the newest commits: appends, events and write units over time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es.ui.log_views import Stretch
 
 CHOICES: Final = (100, 300, 1000, 3000)
-"""Commits that the plots may be of."""
+"""Numbers of commits that the page offers."""
 
 
 def show(request: Request) -> Response:
@@ -65,7 +65,7 @@ def show(request: Request) -> Response:
 
 
 def _commit_of_each(stretch: Stretch) -> list[int]:
-    """Return for each event the index of its commit. A commit whose begin was not read has none."""
+    """Return the index of each event's commit. A commit whose first event was not read has none."""
     found: list[int] = []
     index = 0
     commits = stretch.commits
@@ -77,7 +77,7 @@ def _commit_of_each(stretch: Stretch) -> list[int]:
 
 
 def _times_of(stretch: Stretch) -> dict[int, datetime]:
-    """Return the time of each commit, that of its first event that was read, by its index."""
+    """Return the time of each commit by index: the time of its first event that was read."""
     times: dict[int, datetime] = {}
     for index, record in zip(_commit_of_each(stretch), stretch.records, strict=True):
         times.setdefault(index, utc(record.entry.created_at))

@@ -1,4 +1,4 @@
-"""Search: an id, a name, or the name of an event. Says what it looked at."""
+"""Search for an id, a name or an event name. The page says what it searched."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from dynamo_es.values import TenantId
 
 _CATEGORIES: Final = 300
-"""Categories in which a stream is looked up by its id or name: 3 requests."""
+"""The most categories in which a stream is looked up by id or name, in 3 requests."""
 _EVENTS: Final = 500
-"""Newest events of the log that are looked at."""
+"""How many of the log's newest events are searched."""
 _SHOWN: Final = 50
 
 
@@ -41,7 +41,7 @@ def search(request: Request) -> Response:
         categories = [one for one in listed.items if browser.tenant in {None, one[0]}]
         more = listed.next is not None or len(categories) > _CATEGORIES
         log = browser.scoped.log
-        # Each tenant's log has newest events of its own: look for events on the page of one.
+        # With one log for each tenant, search for events on the log page of a tenant.
         window = None if log.per_tenant else read_window(log, None, _EVENTS)
     except CredentialsError as error:
         refused, window = str(error), None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dynamo_es.values import StreamId
 
 _EVENTS_SHOWN: Final = 10
-"""Events of one commit that the list shows."""
+"""The most events of one commit that the list shows."""
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -37,9 +37,9 @@ class Row:
     """A row of the list: a commit, an item that cannot be read, or fences next to each other.
 
     Attributes:
-        item: the item; of several fences, the one with the highest version.
-        lowest: version of the last fence.
-        leftover: whether it is of a generation that was deleted.
+        item: the item; for several fences, the one with the highest version.
+        lowest: lowest version of the fences.
+        leftover: whether the item belongs to a deleted generation.
     """
 
     item: StoredItem
@@ -53,11 +53,11 @@ class Generation:
 
     Attributes:
         number: the generation.
-        began: when it was created, if its number is a time.
-        version: its last version in the log; None: the log does not know it.
+        began: when it was created; None if its number is not a time.
+        version: its last version in the log; None: the log does not have it.
         live: whether it exists.
-        fences: its fences on this page.
-        commits: its commits on this page.
+        fences: number of its fences on this page.
+        commits: number of its commits on this page.
     """
 
     number: int
@@ -148,7 +148,7 @@ def _began(generation: int) -> datetime | None:
 
 
 def _in_log(marked: Sequence[MarkedGeneration] | None, head: StreamHead | None) -> int | None:
-    """Return the last version that has a position; None if this cannot be read."""
+    """Return the last version that has a position; None if the log cannot be read."""
     if marked is None or head is None:
         return None
     return next((one.version for one in marked if one.generation == head.generation), 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def streams(request: Request) -> Response:
-    """Show a page of a category's streams, all or those whose name or id has a beginning."""
+    """Show a page of a category's streams, optionally by the beginning of their name or id."""
     browser = browser_of(request)
     tenant_id = browser.check_tenant(tenant_of(request))
     category, prefix = category_of(request), text_of(request, "prefix")
@@ -47,7 +47,7 @@ def _check_uuid(text: str) -> None:
             return
     except ValueError:
         pass
-    raise HTTPException(400, "after must be a UUID in lower case. Begin at the first page.")
+    raise HTTPException(400, "after must be a lower-case UUID. Begin at the first page.")
 
 
 routes = [Route("/streams", streams)]

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _COMMIT: Final = re.compile(rf"at version \d+ of (.*?#{_UUID})(?=, generation \d)", re.DOTALL)
 _ITEM: Final = re.compile(r"""The item ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") at \d""")
-"""How the findings name a stream: by its key, as it is or quoted."""
+"""How the findings name a stream: by its key, plain or quoted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sentence about something that is wrong, in three parts: the middle one may be a link.
+    """A sentence about a fault, in three parts. The middle one may be a link.
 
     Attributes:
-        before: text.
-        key: a stream's key, or nothing.
-        after: text.
-        link: address of the stream; None: there is none.
+        before: the text before the stream's key.
+        key: the stream's key; empty if the sentence names none.
+        after: the text after the key.
+        link: address of the stream's page; None: the sentence names none.
     """
 
     before: str
@@ -49,7 +49,7 @@ class Finding:
 
 
 def show(request: Request) -> Response:
-    """Show the newest verification of this server."""
+    """Show the last verification that this server ran."""
     job = _verification(request).status
     report = None if job is None else job.report
     share = None
@@ -68,7 +68,7 @@ def show(request: Request) -> Response:
 
 
 def start(request: Request, _form: dict[str, str]) -> Response:
-    """Start a verification, unless one runs."""
+    """Start a verification, unless one is running."""
     reason = _why_not(request)
     backend = browser_of(request).backend
     if reason is not None or not isinstance(backend, DynamoBackend):
@@ -78,13 +78,13 @@ def start(request: Request, _form: dict[str, str]) -> Response:
 
 
 def cancel(request: Request, _form: dict[str, str]) -> Response:
-    """End the verification that runs."""
+    """End the running verification."""
     _verification(request).cancel()
     return RedirectResponse("/verify", 303)
 
 
 def finding(text: str) -> Finding:
-    """Return a sentence with the stream that it names as a link."""
+    """Turn the text of a finding into a sentence with a link to its stream."""
     found = _COMMIT.search(text) or _ITEM.match(text)
     if found is None:
         return Finding(text, "", "", None)
@@ -101,9 +101,9 @@ def _why_not(request: Request) -> str | None:
     """Return why the log cannot be verified; None: it can."""
     browser = browser_of(request)
     if browser.tenant is not None:
-        return "A verification reads the tables of all tenants, and this browser shows only one."
+        return "A verification reads the data of all tenants, but this browser shows only one."
     if not isinstance(browser.backend, DynamoBackend):
-        return "This store is in memory. It has no tables that could differ."
+        return "This store is in memory. It has no tables to verify."
     return None
 
 

@@ -1,5 +1,5 @@
 // The live tail: adds a row for each event that the server sends. Texts are set as text, never as
-// HTML. The browser connects again by itself, and names the last position that it has.
+// HTML. The browser reconnects on its own, and names the last position that it has.
 "use strict";
 
 const MOST_ROWS = 500;
@@ -97,22 +97,22 @@ function connect() {
   source.onerror = () =>
     source.readyState === EventSource.CLOSED
       ? say("Ended: load the page again", "bad")
-      : say("Connecting again …", "warn");
+      : say("Reconnecting …", "warn");
   source.onmessage = take;
   source.addEventListener("trouble", (sent) => say(`Trouble: ${JSON.parse(sent.data)}`, "warn"));
   source.addEventListener("cost", tell);
 }
 
-// A page that nobody sees costs nothing. It catches up when it is seen again.
+// A hidden page sends no requests. It catches up when it is visible again.
 document.addEventListener("visibilitychange", () => {
   source.close();
   if (document.visibilityState === "visible") connect();
-  else say("Waits until this page is seen", "quiet");
+  else say("Paused while this page is hidden", "quiet");
 });
 
 pause.addEventListener("click", () => {
   paused = !paused;
-  pause.textContent = paused ? "Go on" : "Pause";
+  pause.textContent = paused ? "Resume" : "Pause";
   if (!paused) show(waiting.splice(0));
   count();
 });

@@ -57,5 +57,5 @@ def test_what_is_compressed_is_stored_in_base64():
 
 
 def test_an_event_without_a_version_is_of_no_recorder():
-    with pytest.raises(ValueError, match="not stored by a recorder"):
+    with pytest.raises(ValueError, match="no recorder has stored it"):
         stored_event(uuid4(), an_event(StreamId()))

@@ -269,7 +269,7 @@ def test_tables_only_need_no_package():
 def test_a_package_for_another_runtime_is_refused_before_anything_is_deployed(package):
     world = World()
 
-    with pytest.raises(ConfigurationError, match=r"built for python3\.13, and Runtime is python3"):
+    with pytest.raises(ConfigurationError, match=r"built for python3\.13, but Runtime is python3"):
         world.prepare(package, parameters={"Runtime": "python3.11"})
 
     assert world.all_of("create_change_set") == []
@@ -307,7 +307,7 @@ def test_a_parameter_is_a_name_and_a_value(pair):
 
 
 def test_tables_that_exist_are_taken_only_if_you_say_so(package):
-    with pytest.raises(DeploymentError, match=r"my-app-events exists.*--import-tables"):
+    with pytest.raises(DeploymentError, match=r"my-app-events already exists.*--import-tables"):
         World(describe_table={}).prepare(package)
     world = World(describe_table={})
 
@@ -326,7 +326,7 @@ def test_another_prefix_would_leave_the_events_and_is_refused(package):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        ("UPDATE_IN_PROGRESS", "wait until CloudFormation is done"),
+        ("UPDATE_IN_PROGRESS", "wait until CloudFormation has finished"),
         ("ROLLBACK_COMPLETE", "dynamo-es teardown --stack my-app"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
     ],
@@ -510,7 +510,7 @@ def test_a_teardown_says_what_is_lost_and_asks_and_deletes_nothing_without_an_an
     asked = " ".join(ended.err.split())
     assert ended.status == 1
     assert "Delete the stack my-app, with 2 resources? The tables stay: my-app-events." in asked
-    assert "SequencerFailureQueue holds 2 failure records, which would be lost." in asked
+    assert "SequencerFailureQueue has 2 failure records, which would be lost." in asked
     assert deployed.all_of("delete_stack") == []
 
 

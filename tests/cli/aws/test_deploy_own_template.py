@@ -109,7 +109,7 @@ def test_files_of_nested_stacks_are_uploaded_and_addresses_stay(package, tmp_pat
         (OWN, {"parameters": {"Issuer": "x"}}, "Issuer must be text like"),
         (OWN, {"parameters": {"Sequencer": "true"}}, "no parameter 'Sequencer'"),
         (OWN, {"parameters": ISSUER, "import_tables": True}, "--import-tables does not work"),
-        ("Resources: {}", {"making": Making(extra=["encryption"])}, "takes no package"),
+        ("Resources: {}", {"making": Making(extra=["encryption"])}, "does not take a package"),
         ("Resources: [", {}, "is not YAML"),
         ("Parameters: {}", {}, "has no Resources"),
         (OWN + NESTED, {"parameters": ISSUER}, r"inner\.yaml cannot be read"),

@@ -23,18 +23,18 @@ def test_a_checkpoint_is_reset_when_that_is_confirmed(run, stored):
 
     assert ended.status == 0
     assert ended.err.startswith(
-        "Set balances from 3 to 0? It then gets the events of 3 positions again. Stop it first."
+        "Set balances from 3 to 0? It will get the events of 3 positions again. Stop it first."
     )
-    assert ended.out == "balances is at 0 now; 4 positions to go.\n"
+    assert ended.out == "balances is now at 0; 4 positions to go.\n"
     assert stored.checkpoints.position("balances") == 0
 
 
 @pytest.mark.parametrize(
     ("to", "effect"),
     [
-        (2, "gets the events of 1 position again"),
-        (4, "never gets the events of 1 position."),
-        (3, "It is there already"),
+        (2, "will get the events of 1 position again"),
+        (4, "will never get the events of 1 position."),
+        (3, "It is already there"),
     ],
 )
 def test_what_a_reset_does_is_said_in_the_question(run, stored, to, effect):
@@ -42,7 +42,7 @@ def test_what_a_reset_does_is_said_in_the_question(run, stored, to, effect):
     ended = run("checkpoints", "reset", "balances", "--to", to, stdin=b"n\n")
     assert (ended.status, ended.out) == (1, "")
     assert effect in ended.err
-    assert "Nothing was changed. To go on without a question: --yes" in ended.err
+    assert "Nothing was changed. To skip the question: --yes" in ended.err
     assert stored.checkpoints.position("balances") == 3
 
 

@@ -97,7 +97,7 @@ def test_a_retry_that_fails_again_ends_with_status_1(run, parked, module, monkey
 def test_what_parks_nothing_cannot_be_retried(run, parked, module):
     ended = run("parked", "retry", f"{module}:nothing")
     assert ended.status == 1
-    assert "parks no streams" in ended.err
+    assert "does not park streams" in ended.err
 
 
 def test_drop_takes_a_stream_off_the_list(run, parked):

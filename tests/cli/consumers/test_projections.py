@@ -201,11 +201,11 @@ def test_debug_shows_where_it_failed(run, stored, program):
         ("{}", "Write module:name, such as my_app.read_models:balances, not '{}'."),
         ("{}:", "Write module:name"),
         ("{}:nothing", "The module {} has no nothing."),
-        ("{}:value", "{}:value is no projection, but of the type int. Define it as def balances"),
-        ("{}:wrong", "{}:wrong returned no projection, but int. Define it as def balances"),
+        ("{}:value", "{}:value must be a projection, not int. Define it as def balances"),
+        ("{}:wrong", "{}:wrong must return a projection, not int. Define it as def balances"),
         ("{}:broken", "{}:broken failed: ZeroDivisionError at {}.py:"),
         ("{}:of_two", "{}:of_two must take one argument, the backend."),
-        ("no_such_module:x", "There is no module no_such_module: run the command in the folder"),
+        ("no_such_module:x", "There is no module no_such_module: run the command in its folder"),
         ("./my_app.py:x", "'./my_app.py' is not the name of a module"),
     ],
 )
@@ -292,7 +292,7 @@ def test_a_rebuild_without_reset_says_what_to_clear(run, stored, program):
     ended = run("rebuild", f"{program}:drawn", stdin=b"n\n")
     assert (ended.status, rows_of(program)) == (1, [1, 2, 3, 4])
     assert "has no reset(), so clear its read model yourself first." in ended.err
-    assert "Nothing was changed. To go on without a question: --yes" in ended.err
+    assert "Nothing was changed. To skip the question: --yes" in ended.err
 
     assert run("rebuild", f"{program}:drawn", "--yes", "--json").status == 0
     assert rows_of(program) == [1, 2, 3, 4, 1, 2, 3, 4]
@@ -320,7 +320,7 @@ def test_an_interrupted_rebuild_says_so_and_leaves_no_event_out(run, stored, pro
     ended = run("rebuild", f"{program}:drawn", "--yes")
 
     assert ended.status == 130
-    assert "The read model is not complete. To start again: dynamo-es rebuild" in ended.err
+    assert "The read model is not complete. To start over: dynamo-es rebuild" in ended.err
     assert stored.checkpoints.position("drawn") == len(module.rows)
     assert len(module.rows) < 4
 
@@ -336,7 +336,7 @@ def test_a_rebuild_that_another_process_overtakes_fails(run, stored, program):
     ended = run("rebuild", f"{program}:drawn", "--yes")
 
     assert ended.status == 1
-    assert "Another process runs drawn: the rebuilt read model lacks the events" in ended.err
+    assert "Another process is running drawn: the rebuilt read model lacks the events" in ended.err
 
 
 def test_a_projection_is_not_rebuilt_while_a_worker_runs_it(run, stored, program):
@@ -347,7 +347,7 @@ def test_a_projection_is_not_rebuilt_while_a_worker_runs_it(run, stored, program
     ended = run("rebuild", f"{program}:drawn", "--yes")
 
     assert (ended.status, rows_of(program)) == (1, [1, 2, 3, 4])
-    assert "Worker host:7-abcd runs drawn. Stop it, and rebuild then." in ended.err
+    assert "Worker host:7-abcd is running drawn. Stop it, then rebuild." in ended.err
     run("checkpoints", "reset", "drawn", "--yes")
     assert run("rebuild", f"{program}:drawn", "--yes").status == 0
 

@@ -216,7 +216,7 @@ def test_a_stream_is_deleted_when_that_is_confirmed(run, backend):
     ended = run("delete", "a", stdin=b"y\n")
     assert ended.status == 0
     assert ended.out == "Deleted a: 3 events.\n"
-    assert ended.err.startswith("Delete 3 events of a for good?")
+    assert ended.err.startswith("Permanently delete 3 events of a?")
     assert storage.fetch_events(StreamId(name="a")) == []
 
 

@@ -84,7 +84,7 @@ def test_its_own_commit_is_a_success_however_far_the_stream_has_gone_on():
 
 def test_a_stream_that_is_deleted_during_the_search_for_its_own_commit_leaves_it_open():
     reborn = a_commit(events(STREAM, 2), 1, NEXT_GENERATION)
-    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran"):
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted during the append"):
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), refused(OURS, maybe_landed=True)),
@@ -140,7 +140,7 @@ def test_anothers_commit_in_the_way_is_a_conflict_all_the_same():
 
 
 def test_a_fence_in_the_way_leaves_open_whether_it_was_stored_before_the_deletion():
-    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran") as caught:
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted during the append") as caught:
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), refused(a_fence(4), maybe_landed=True)),
@@ -151,7 +151,7 @@ def test_a_fence_in_the_way_leaves_open_whether_it_was_stored_before_the_deletio
 
 @pytest.mark.parametrize("closed", [NEXT_GENERATION, NEXT_GENERATION + 1])
 def test_a_fence_that_may_be_of_its_own_creation_leaves_it_open(closed):
-    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran"):
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted during the append"):
         play(
             append(a_stream(), 0),
             (put(CREATED), refused(a_fence(1, closed), maybe_landed=True)),
@@ -287,7 +287,7 @@ def test_nothing_found_proves_nothing_for_it_may_still_be_on_its_way(found, expe
 
 
 def test_a_fence_of_its_own_generation_found_leaves_it_open():
-    with pytest.raises(AppendOutcomeUnknownError, match="deleted while the append ran"):
+    with pytest.raises(AppendOutcomeUnknownError, match="deleted during the append"):
         play(
             append(a_stream(at(3)), 3),
             (put(OURS), lost()),

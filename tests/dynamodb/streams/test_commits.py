@@ -109,6 +109,6 @@ def test_names_that_no_page_of_the_log_takes_are_cut_or_refused():
     new = [an_event(STREAM, name=letter * half) for letter in "abc"]
     assert [commit.last for commit in plan(at(0), new).commits] == [1, 3]
     long = an_event(STREAM, name="\N{EURO SIGN}" * half)
-    with pytest.raises(CommitTooLargeError, match=f"the name of the event {long.uuid}") as caught:
+    with pytest.raises(CommitTooLargeError, match=f"the names of event {long.uuid}") as caught:
         plan(at(0), [long])
     assert (caught.value.size, caught.value.limit) == (3 * half, MAX_NAMES_BYTES)

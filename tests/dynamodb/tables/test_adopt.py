@@ -108,7 +108,7 @@ def test_restored_keys_are_warned_of(client, config):
     described: Any = _Described(client, {config.keys_table: NOON})
     (warning,) = plan_adoption(described, config).warnings
     assert "restored to 2026-01-01 12:00:00+00:00" in warning
-    assert "Keep the live keys table" in warning
+    assert "If the original keys table still exists" in warning
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,8 @@ def test_events_and_log_of_different_moments_are_warned_of(client, config, log, 
     described: Any = _Described(client, moments)
     warnings = plan_adoption(described, config).warnings
     assert [
-        warning.startswith("Events and log are of different moments") for warning in warnings
+        warning.startswith("Events and log were restored to different times")
+        for warning in warnings
     ] == [True] * torn
 
 

@@ -163,7 +163,9 @@ def test_it_gives_up_on_a_table_that_stays_unusable(emulated, config):
     creating = {"Table": {**_plain(emulated, config.events_table), "TableStatus": "CREATING"}}
     waits = Waits()
     answer(emulated, "DescribeTable", None, None, None, [creating])
-    with pytest.raises(UnavailableError, match=r"CREATING: It cannot be used after 120") as caught:
+    with pytest.raises(
+        UnavailableError, match=r"CREATING: It is still not usable after 120"
+    ) as caught:
         create_tables(emulated, config, waits)
     assert caught.value.subject == config.events_table
     assert len(waits) == POLLS - 1

@@ -187,7 +187,7 @@ def test_whatever_else_is_set_is_left_to_botocore(environment, set_to, caplog):
     with caplog.at_level(logging.DEBUG, "dynamo_es"):
         assert terms_of(CONFIG) is None
     (record,) = caplog.records
-    assert record.getMessage().startswith("Requests travel by boto3 instead of the lean transport")
+    assert record.getMessage().startswith("boto3 sends the requests instead of the lean transport")
     assert "secret" not in record.getMessage()
 
 

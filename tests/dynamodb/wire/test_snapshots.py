@@ -9,10 +9,12 @@ import sys
 import textwrap
 import threading
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import pytest
 
 from dynamo_es import DynamoConfig
+from dynamo_es.dynamodb.wire import snapshots
 from dynamo_es.dynamodb.wire.client import LazyClient, sender_of
 from dynamo_es.dynamodb.wire.snapshots import close_connections
 from tests.dynamodb.wire.socket_server import Connected, answering, serving
@@ -27,6 +29,8 @@ PUT: dict[str, Any] = {"TableName": "events", "Item": {"stream_key": {"S": "a"}}
 def test_connections_are_closed_before_a_snapshot_and_the_client_is_kept(monkeypatch, transport):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    # Stand-ins of other tests may still exist, which cannot be closed.
+    monkeypatch.setattr(snapshots, "_with_connections", WeakSet())
     closed = threading.Event()
 
     def until_closed(connected: Connected, number: int) -> None:

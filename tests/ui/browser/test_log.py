@@ -63,7 +63,7 @@ def test_a_page_that_nobody_sees_is_sent_nothing_and_catches_up(visit, address, 
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
     page.evaluate(see, "hidden")
-    expect(page.locator("#tail-state")).to_have_text("Waits until this page is seen")
+    expect(page.locator("#tail-state")).to_have_text("Paused while this page is hidden")
     append(store, "Second", "unseen")
     page.evaluate(see, "visible")
     expect(page.locator("#tail-rows tr")).to_have_count(2)
@@ -168,5 +168,5 @@ def test_ctrl_c_ends_a_server_that_is_being_followed(visit):
         printed, errors = server.communicate(timeout=10)
         assert time.monotonic() - began < 5
         assert (printed, errors) == ("ended\n", "")
-        expect(watched.page.locator("#tail-state")).to_have_text("Connecting again …")
+        expect(watched.page.locator("#tail-state")).to_have_text("Reconnecting …")
         watched.problems.clear()

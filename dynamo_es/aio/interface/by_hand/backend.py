@@ -1,4 +1,4 @@
-"""The part of an asynchronous backend that is written by hand: it opens, and closes."""
+"""`HasBridge`: the hand-written part of asynchronous backends, which opens and closes them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FIRST_USED: Final = (
     "dynamo_es.event_store.store",
     "dynamo_es.subscriptions.subscriber",
 )
-"""Modules that are loaded when they are first needed."""
+"""Modules that are otherwise imported when they are first needed."""
 
 _LONGEST: Final = 5.0
-"""Seconds that `HasBridge.close` waits for calls under way."""
+"""Most seconds that `HasBridge.close` waits for running calls."""
 
 
 def _load() -> None:
@@ -36,9 +36,10 @@ class HasBridge(Over):
     """Opens and closes a backend and its bridge."""
 
     async def prepare(self) -> None:
-        """Make now, in a thread, what the first requests would make, and load their modules.
+        """Do now, in a thread, the work that the first requests would otherwise do.
 
-        Otherwise they hold up the event loop for some tenths of a second, once.
+        This imports modules and makes clients. Otherwise, the first requests would block the event
+        loop for some tenths of a second.
 
         Raises:
             InputError: the backend is closed.
@@ -51,14 +52,13 @@ class HasBridge(Over):
         await self._bridge.run_in_thread(self._sync.create_tables)
 
     async def close(self) -> None:
-        """End the calls under way, and release the resources of the backend. The data stays.
+        """End the running calls, and release the resources of the backend. Stored data stays.
 
-        Later calls are refused with an `InputError`. A call under way is cancelled where it waits,
-        and raises an `InputError`; an append that may be stored raises an
-        `AppendOutcomeUnknownError`. Projections and outboxes give their leases back. It waits for
-        all that, for 5 seconds at most: nothing can stop a thread that runs a handler of yours.
-
-        On a backend that `in_tenant` returned, it changes nothing.
+        Later calls raise `InputError`. A running call is cancelled where it waits, and raises
+        `InputError`; an append that may be stored raises `AppendOutcomeUnknownError`. Projections
+        and outboxes give their leases back. This method waits at most 5 seconds for that, because a
+        thread that runs your handler cannot be stopped. On a backend from `in_tenant`, it does
+        nothing.
         """
         bridge = self._bridge
         if bridge.is_closed or self._sync.limited_to is not None:

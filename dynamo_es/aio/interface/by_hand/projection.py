@@ -1,4 +1,4 @@
-"""The part of an asynchronous projection that is written by hand: several streams at once."""
+"""`RunsByStream`: the hand-written part of asynchronous projections."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class RunsByStream(Over):
     _sync: Projection
 
     def by_stream(self, streams: int) -> Self:
-        """Return this projection with a handler that runs for several streams at once.
+        """Return a projection whose handler runs for several streams at once.
 
         ``await backend.projection("mails", send).by_stream(16).run_forever()``
 
-        The events of a stream come one after the other, in order. Events of different streams may
-        overlap within a batch. The checkpoint moves past an event when all events before it are
-        handled, too. So if the handler fails or the process dies, up to a batch of events is
-        handled again, also some after the failing one. Without greenlet, the events come one after
-        the other.
+        The events of a stream are handled one after the other, in order. Events of different
+        streams may be handled at the same time, within a batch. The checkpoint moves past an event
+        when all events before it are handled too. So if the handler fails or the process dies, up
+        to a batch of events is handled again, including some after the failing one. Without
+        greenlet, all events are handled one after the other.
 
         Args:
             streams: most streams at once, 1 or more.

@@ -1,4 +1,4 @@
-"""The part of an asynchronous repository that is written by hand: how it is made, and its block."""
+"""`MakesRepository`: the hand-written part of asynchronous repositories."""
 
 from __future__ import annotations
 
@@ -68,17 +68,17 @@ class MakesRepository(Over, Generic[TAggregate]):
 
         Args:
             id: the aggregate's id: UUID, `StreamId` or name.
-            aggregate: a new one, before its first event; None: the factory makes one.
+            aggregate: a new aggregate, without events; None: the factory makes one.
             context: metadata for the saved events.
             transact_with: as for `save`.
             command_id: as for `save`. If the command was decided before, the block gets the
-                aggregate in its state before that command, and nothing is saved.
+                aggregate in the state before that command, and nothing is saved.
 
         Yields:
             The aggregate.
 
         Raises:
-            ConcurrentStreamWriteError: another writer was faster; the aggregate keeps its changes.
+            ConcurrentStreamWriteError: another writer was faster. The aggregate keeps its changes.
 
         If the block raises, nothing is saved. Other errors and the cost: see `load` and `save`.
         """
@@ -89,7 +89,7 @@ class MakesRepository(Over, Generic[TAggregate]):
         try:
             yield loaded
         except BaseException as error:
-            # The block only passes it on, and sends nothing.
+            # The synchronous block only raises the error again, and sends nothing.
             block.__exit__(type(error), error, error.__traceback__)
             raise
         await self._bridge.run(block.__exit__, None, None, None)

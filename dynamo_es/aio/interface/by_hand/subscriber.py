@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LIMIT = 1.0
-"""Seconds that a subscription without a time limit asks the log before it begins again."""
+"""Time limit, in seconds, that a subscription without one repeats."""
 
 
 class _Typed(Generic[T]):
-    """Typed events of a subscription, which begins with the first of them.
+    """Typed events of a subscription, which begins when you ask for the first event.
 
     Args:
         subscribe: begins the subscription.
-        bridge: that of the backend.
+        bridge: bridge of the backend.
     """
 
     def __init__(self, subscribe: Callable[[], Any], bridge: Bridge) -> None:
@@ -36,12 +36,12 @@ class _Typed(Generic[T]):
 
     @property
     def position(self) -> Position | None:
-        """The position up to which it has returned every selected event; None before the first."""
+        """Position up to which every selected event was returned; None before the first event."""
         return None if self._sync is None else self._sync.position
 
     @property
     def positions(self) -> Mapping[TenantId, Position] | None:
-        """Where to go on in each log, for `AsyncSubscriber.after`; None where there is one log."""
+        """Position to go on after in each tenant's log, for `after`; None if there is one log."""
         return None if self._sync is None else self._sync.positions
 
     def __aiter__(self) -> Self:
@@ -65,7 +65,7 @@ class AsyncRecords(_Typed["Recorded | None"]):
 
 
 class SubscribesLater(Over):
-    """The part of a subscriber that subscribes, at the first event that you ask for."""
+    """The hand-written part of subscribers. They subscribe when you ask for the first event."""
 
     _sync: Subscriber
 
@@ -76,17 +76,19 @@ class SubscribesLater(Over):
 
         Args:
             size: most events of a batch, 1 or more.
-            timelimit: a timedelta or seconds, 0.1 or more: a batch that is not full by then is
-                returned with the events so far, perhaps none.
-            keep_unknown: return an event without a class as an `UnknownEvent`.
+            timelimit: a timedelta or seconds, 0.1 or more. A batch that is not full by then comes
+                with the events so far, perhaps none.
+            keep_unknown: whether to return an event without a class as an `UnknownEvent`.
 
         Raises:
-            InvalidSubscriptionError: size or time limit out of range; with the first batch.
-            InvalidPositionError: the position is after the end of the log; with the first batch.
+            InvalidSubscriptionError: the size or the time limit is out of range. Raised with the
+                first batch.
+            InvalidPositionError: the position is after the end of the log. Raised with the first
+                batch.
             ServiceError: AWS refused or did not answer.
 
-        Its `anext` also raises `UnknownEventError` and `UnreadableEventError`. Call it again, and
-        no event is lost.
+        `anext` of the iterator also raises `UnknownEventError` and `UnreadableEventError`. Call it
+        again: no event is lost.
         """
         build: Callable[[], Batches] = lambda: self._sync.build_batch(  # noqa: E731
             size, timelimit, keep_unknown=keep_unknown
@@ -98,7 +100,7 @@ class SubscribesLater(Over):
     ) -> AsyncRecords:
         """Return an iterator over single events, with None at each time limit; it never ends.
 
-        Args and errors are those of `build_batch`.
+        Arguments and errors are those of `build_batch`.
         """
         build: Callable[[], Records] = lambda: self._sync.build_iter(  # noqa: E731
             timelimit, keep_unknown=keep_unknown

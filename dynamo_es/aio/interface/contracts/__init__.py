@@ -1,1 +1,1 @@
-"""The asynchronous classes over the contracts of a backend."""
+"""The asynchronous forms of the contracts of a backend."""

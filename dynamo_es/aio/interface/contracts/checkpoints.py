@@ -25,10 +25,9 @@ class AsyncCheckpoints(Over):
     async def all(
         self,
     ) -> list[Checkpoint]:
-        """Return the checkpoints of all consumers, in the order of their names.
+        """Return the checkpoints of all consumers, sorted by name.
 
-        If this object is limited to a tenant, you get that tenant's checkpoints only; otherwise
-        those of all tenants.
+        From an object that is limited to a tenant, you get only the checkpoints of that tenant.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -44,19 +43,21 @@ class AsyncCheckpoints(Over):
         previous: Position | None,
         writes: WriteBatch,
     ) -> Saved:
-        """Save a position under a lease and carry out writes, both or neither.
+        """Save a position under a lease and carry out writes: both or neither.
 
         Args:
             name: name of the consumer.
             claim: the worker's claim.
-            position: to save.
+            position: position to save.
             until_ms: end of the renewed lease, milliseconds since the epoch.
-            previous: the saved position, which the writes come after; None: none is saved.
-            writes: from `new_writes`.
+            previous: the position that must be saved now; the writes are those of the events after
+                it. None: none is saved.
+            writes: batch from `new_writes`.
 
         Returns:
-            Nothing was changed by this call unless the worker holds the lease and the saved
-            position is ``position``. Another saved position: the writes up to it were made before.
+            The saved state. If the worker still holds the lease and the saved position is
+            ``position``, the writes are made. Otherwise this call changed nothing; if the worker
+            holds the lease at another position, the writes up to there were made before.
 
         Raises:
             ProjectionWriteRefusedError: the condition of a write was not met.
@@ -73,9 +74,9 @@ class AsyncCheckpoints(Over):
         worker: str,
         seen: CheckpointState,
     ) -> bool:
-        """Ask the holder of a lease for it; return False if the lease has another holder now.
+        """Ask the holder of a lease to give it back; False if ``seen`` is out of date.
 
-        The holder sees it in the reply to its next write, and gives the lease back.
+        The holder sees the request in the reply to its next write, and gives the lease back.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -88,18 +89,18 @@ class AsyncCheckpoints(Over):
         position: Position,
         failure: NewFailure,
     ) -> None:
-        """Store that a consumer could not handle an event, unless it is past that event.
+        """Store that a consumer could not handle an event, unless its position is past that event.
 
-        A failure at the same event adds one to `ConsumerFailure.attempts`. A consumer that failed
-        at its first event is one of `all`, but its `position` is still None.
+        A further failure at the same event adds one to `ConsumerFailure.attempts`. `all` returns a
+        consumer that failed at its first event, but `position` is still None for it.
 
         Args:
             name: name of the consumer.
-            position: position that the consumer began after, if it has saved none.
+            position: position that the consumer began after; stored if it has saved none.
             failure: the event and the reason.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.fail, name, position, failure)
@@ -108,10 +109,10 @@ class AsyncCheckpoints(Over):
         self,
         name: str,
     ) -> LiveVersion | None:
-        """Return a projection's live version; None: none was promoted.
+        """Return a projection's live version; None if no version was promoted.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.live, name)
@@ -120,10 +121,10 @@ class AsyncCheckpoints(Over):
         self,
         name: str,
     ) -> CheckpointState:
-        """Return a consumer's position and lease, without a write.
+        """Read a consumer's position and lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.look, name)
@@ -135,11 +136,11 @@ class AsyncCheckpoints(Over):
     ) -> Position:
         """Save a consumer's position, unless a higher one is saved; return the saved position.
 
-        If the position moves, the consumer's failure is forgotten.
+        A move deletes the consumer's stored failure.
 
         Raises:
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.move, name, position)
@@ -158,13 +159,13 @@ class AsyncCheckpoints(Over):
         self,
         version: int | None,
     ) -> Self:
-        """Return the checkpoints of a version of each projection; this object does not change.
+        """Return an object for the checkpoints of one projection version; this one does not change.
 
-        The checkpoints of a version are apart from those of others and of the same names without a
-        version. `all` returns those of every version.
+        Each version of a projection has checkpoints of its own, apart from those of the same name
+        without a version. `all` returns those of every version.
 
         Raises:
-            InvalidConsumerError: a version that is not an integer of 1 or more, or None.
+            InvalidConsumerError: the version is not an integer of 1 or more, or None.
         """
         return self._like(self._sync.of_version(version))
 
@@ -176,7 +177,7 @@ class AsyncCheckpoints(Over):
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.pause, name)
@@ -188,7 +189,7 @@ class AsyncCheckpoints(Over):
         """Return a consumer's position; None if it has never saved one.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.position, name)
@@ -199,15 +200,15 @@ class AsyncCheckpoints(Over):
         version: int,
         expected: int | None,
     ) -> bool:
-        """Make a version the live one, if the live one is as expected; False: it is another.
+        """Make a version the live one, if ``expected`` is live now; return False if another is.
 
         Args:
             name: name of the projection.
             version: version to promote.
-            expected: version that is live now; None: none is.
+            expected: version that must be live now; None: no version.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.promote, name, version, expected)
@@ -242,15 +243,15 @@ class AsyncCheckpoints(Over):
         name: str,
         position: Position,
     ) -> None:
-        """Set a consumer's position back or forward, and forget its failure.
+        """Set a consumer's position back or forward, and delete its failure.
 
-        A worker that holds the lease loses it: its next write changes nothing, and it goes on from
+        A worker that holds the lease loses it: its next write changes nothing. It then goes on from
         the new position.
 
         Raises:
             UnknownConsumerError: the consumer has neither saved a position nor failed.
-            InvalidPositionError: a negative position.
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidPositionError: the position is negative.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         await self._bridge.run(self._sync.reset, name, position)
@@ -272,7 +273,7 @@ class AsyncCheckpoints(Over):
         """Save a position under a lease, unless a higher one is saved, and renew the lease.
 
         Raises:
-            InvalidPositionError: a negative position.
+            InvalidPositionError: the position is negative.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.save, name, claim, position, until_ms)
@@ -281,7 +282,7 @@ class AsyncCheckpoints(Over):
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return the checkpoints of one tenant's consumers; this object does not change.
+        """Return an object for the checkpoints of one tenant's consumers; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
@@ -296,22 +297,22 @@ class AsyncCheckpoints(Over):
         until_ms: int,
         length_ms: int,
     ) -> CheckpointState | None:
-        """Take the lease, if it has not changed since you looked.
+        """Take the lease, if it has not changed since you read it.
 
         Args:
             name: name of the consumer.
             worker: unique name of the worker.
-            seen: the state as you read it. If a worker held the lease, ``LeaseWatch`` has decided
-                that the lease is over.
+            seen: the state that `look` returned. If it has a lease, ask ``LeaseWatch`` first
+                whether that lease is over.
             until_ms: end of the lease unless it is renewed, milliseconds since the epoch.
-            length_ms: milliseconds from each beat to the end.
+            length_ms: milliseconds from each beat to the end of the lease.
 
         Returns:
-            The state now; its token is your claim's. None: another worker was faster, or the
-            holder has renewed the lease.
+            The new state, whose token is that of your claim. None: another worker was faster, or
+            the holder has renewed the lease.
 
         Raises:
-            InvalidConsumerError: a name that cannot be part of a key.
+            InvalidConsumerError: the name cannot be part of a key.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.take, name, worker, seen, until_ms, length_ms)

@@ -22,13 +22,13 @@ class AsyncConsumers(Over):
         self,
         after: str | None = None,
     ) -> FoundConsumers:
-        """Return a part of the cursors and outboxes; an empty part need not be the last one.
+        """Return one part of the cursors and outboxes. A part may be empty and yet not be the last.
 
         Args:
-            after: ``after`` of the part before; None: from the beginning.
+            after: `FoundConsumers.after` of the previous part; None: begin with the first part.
 
         Raises:
-            InputError: ``after`` does not come from an earlier part.
+            InputError: ``after`` does not come from a previous part.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request, a scan of 1 MB of the log's table.

@@ -28,7 +28,7 @@ class AsyncLog(Over):
     ) -> AsyncGenerator[str | None]:
         """Yield each category of a tenant that has, or had, a stream in the log, in any order.
 
-        None stands for the streams without a category. The cost is that of `tenants`.
+        None stands for the streams without a category. It costs as much as `tenants`.
 
         Args:
             tenant_id: tenant of the streams.
@@ -41,34 +41,34 @@ class AsyncLog(Over):
 
     @property
     def last_position(self) -> Coroutine[Any, Any, Position | None]:
-        """The last position assigned; None if the log is empty."""
+        """The last position that an event has; None if the log is empty."""
         return self._bridge.run(lambda: self._sync.last_position)
 
     async def position_at(
         self,
         moment: datetime,
     ) -> Position:
-        """Return the last position that was assigned before a moment; 0: none was.
+        """Return the last position that was assigned before a moment; 0 if there was none.
 
         ``subscriber.after(log.position_at(two_hours_ago))`` gets every event that reached the log
-        in the last two hours, and no other one.
+        in the last two hours, and no other event.
 
-        The time is that of the sequencer: its clock says when it put a page of the log, and all
-        positions of the page have that time. It is a little later than the time of the append.
-        If the clocks of several sequencers differ, the answer is as wrong as they are. In a log
-        that was rebuilt, the times are those of the rebuild.
+        The time of a position is when a sequencer wrote its page of the log, by the clock of that
+        sequencer. All positions of a page have the same time, which is a little later than that of
+        the append. If the clocks of several sequencers differ, the result is wrong by as much. In a
+        log that was rebuilt, the times are those of the rebuild.
 
         Args:
-            moment: with a time zone; at the end of the log or later, the answer is the last
+            moment: a datetime with a time zone. After the end of the log, the result is the last
                 position.
 
         Raises:
-            InputError: not a datetime, or one without a time zone.
-            TenantRequiredError: each tenant has a log; `scoped_for_tenant` returns that of one.
+            InputError: the moment is not a datetime, or has no time zone.
+            TenantRequiredError: each tenant has its own log; use `scoped_for_tenant`.
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: 3 requests at once, and then 1 for each halving of the pages that were
-        put in the minutes around the moment: mostly fewer than 10. 40 at most.
+        Cost on DynamoDB: 3 requests at the same time, and then a binary search among the pages of
+        the minutes around the moment: usually fewer than 10 requests, 40 at most.
         """
         return await self._bridge.run(self._sync.position_at, moment)
 
@@ -80,13 +80,14 @@ class AsyncLog(Over):
         """Return a reader of the events after a position.
 
         Args:
-            after: position to begin after, exclusive; 0 for the whole log. With a log of each
-                tenant, a position for each of them: the logs of others are read from the beginning.
-            selection: the events to read.
+            after: position to begin after, exclusive; 0 for the whole log. For the logs of all
+                tenants, you may give a position for each tenant; logs without one are read from the
+                beginning.
+            selection: selects the events to read.
 
         Raises:
-            InvalidPositionError: negative, or after the end of the log.
-            TenantRequiredError: one position above 0 for the logs of all tenants.
+            InvalidPositionError: a position is negative, or after the end of the log.
+            TenantRequiredError: you gave one position above 0 for the logs of all tenants.
             ServiceError: AWS refused or did not answer.
         """
         return AsyncLogReader(
@@ -126,8 +127,8 @@ class AsyncLog(Over):
         """Yield each tenant that has, or had, a stream in the log, in any order.
 
         A tenant whose streams are all deleted may be among them. Cost on DynamoDB: a scan of the
-        log's table, one request for each MB, each sent when the iterator gets there. Keep the
-        list if you need it often.
+        log table, 1 request per MB, each sent when the iterator needs it. Keep the list if you need
+        it often.
 
         Raises:
             ServiceError: AWS refused or did not answer.
@@ -137,17 +138,16 @@ class AsyncLog(Over):
     async def unsequenced(
         self,
     ) -> bool:
-        """Check cheaply whether events are stored that have no position yet.
+        """Check cheaply whether stored events have no position yet.
 
-        Consumers ask this at the end of the log: if no sequencer runs, no event gets a position,
+        Consumers call this at the end of the log: if no sequencer runs, no event gets a position,
         and no consumer gets an event. The first check that finds such events logs a warning.
 
-        The check finds such events if the log is empty, if this process appended the newest one,
-        or if they belong to one of the log's newest streams. It may miss others, such as a new
-        stream of another process: `dynamo-es log verify` finds all. In a tenant's own log that is
-        empty, it looks for the event that this process appended only. While a sequencer runs, the
-        answer may be True for the second or so that it takes.
-
-        Raises nothing: if the check fails, it returns False.
+        The check finds such events if the log is empty, if this process appended the newest one, or
+        if they belong to one of the log's newest streams. It may miss others, such as a new stream
+        of another process; `dynamo-es log verify` finds all. In an empty log of one tenant, it only
+        looks for the event that this process appended. While a sequencer runs, the result may be
+        True for about a second after an append. If the check fails, it returns False; it never
+        raises.
         """
         return await self._bridge.run(self._sync.unsequenced)

@@ -22,7 +22,7 @@ class AsyncLogReader(Over):
     def passed_over(self) -> int:
         """Number of unreadable commits that this reader has passed over so far.
 
-        Each is logged as an error, with its stream and version.
+        Each of them is logged as an error, with its stream and version.
         """
         return self._sync.passed_over
 
@@ -33,7 +33,7 @@ class AsyncLogReader(Over):
 
     @property
     def positions(self) -> Mapping[TenantId, Position] | None:
-        """With a log of each tenant, a reader of all has a position in each; None: `position`."""
+        """The position in each tenant's log; None if the reader reads one log, see `position`."""
         return self._sync.positions
 
     async def read(
@@ -41,12 +41,12 @@ class AsyncLogReader(Over):
     ) -> list[RecordedRaw]:
         """Return the next selected events, in the order of their positions, and move on.
 
-        A piece has any size. An empty piece means the end of the log, and `position` is that
-        end. Events of deleted streams are left out, and so are unreadable commits (see
-        `passed_over`). After an error no event is lost: call again.
+        The list may have any length. An empty list means that the log ends at `position`. Events of
+        deleted streams are left out, and so are unreadable commits (see `passed_over`). After an
+        error, call again: no event is lost.
 
         Raises:
-            ReplicaLagError: the next event has not arrived in this region, which holds replicas.
+            ReplicaLagError: the next event has not arrived in this replica region yet.
             ServiceError: AWS refused or did not answer.
         """
         return await self._bridge.run(self._sync.read)
@@ -55,18 +55,18 @@ class AsyncLogReader(Over):
         self,
         most_commits: int = 100,
     ) -> Piece:
-        """Return the next selected events that a limited number of requests finds, and move on.
+        """Return selected events that a few requests find, and move on.
 
-        Use it to browse the log. With a selection that matches few events, `read` may search up to
-        the end of the log. This method stops after one look, even if it found nothing; `position`
-        says how far it came.
+        Use it to browse the log. With a selection that matches few events, `read` may search to the
+        end of the log. This method stops early even if it found nothing; `position` says how far it
+        came.
 
         Args:
-            most_commits: most commits whose events are returned, 1 to 100.
+            most_commits: return the events of at most this number of commits, 1 to 100.
 
         Raises:
             ServiceError: AWS refused or did not answer.
 
-        Cost on DynamoDB: up to 2 requests, and 2 more to repeat reads that came too early.
+        Cost on DynamoDB: up to 2 requests, and 2 more if reads came too early and are repeated.
         """
         return await self._bridge.run(self._sync.read_some, most_commits)

@@ -32,20 +32,20 @@ class AsyncParked(Over):
         first: Place,
         until_ms: int,
     ) -> bool:
-        """Move an entry's first event and renew the lease; False: the lease is lost."""
+        """Move `ParkedStream.first` and renew the lease; return False if the lease is lost."""
         return await self._bridge.run(self._sync.advance, key, worker, first, until_ms)
 
     async def all(
         self,
     ) -> list[ParkedStream]:
-        """Return the parked streams of all consumers, by the names of the consumers."""
+        """Return the parked streams of all consumers, sorted by the consumers' names."""
         return await self._bridge.run(self._sync.all)
 
     async def drop(
         self,
         key: ParkedKey,
     ) -> bool:
-        """Take a stream off the list, though its events are not applied; False: it is not on it."""
+        """Take a stream off the list without applying its events; False if it is not parked."""
         return await self._bridge.run(self._sync.drop, key)
 
     async def fail(
@@ -54,10 +54,10 @@ class AsyncParked(Over):
         worker: str,
         failure: SetAside,
     ) -> bool:
-        """Give the lease back: an event failed again. False: the lease is lost.
+        """Store that an event failed again, and give the lease back; return False if it is lost.
 
-        The entry's attempts grow by those of the failure if its first event is the one that failed;
-        otherwise they are those of the failure.
+        If the entry's first event is the one that failed, the attempts of the failure are added to
+        the entry's. Otherwise they replace them.
         """
         return await self._bridge.run(self._sync.fail, key, worker, failure)
 
@@ -66,7 +66,7 @@ class AsyncParked(Over):
         key: ParkedKey,
         place: Place,
     ) -> bool:
-        """Take an event off the list of those left out; False: it is not on it."""
+        """Take an event off the list of those left out; return False if it is not on the list."""
         return await self._bridge.run(self._sync.forget_skipped, key, place)
 
     async def park(
@@ -74,7 +74,7 @@ class AsyncParked(Over):
         key: ParkedKey,
         failure: SetAside,
     ) -> None:
-        """Set a stream aside from a failed event on. A stream that is parked stays as it is."""
+        """Park a stream from a failed event on. Does nothing if the stream is parked already."""
         await self._bridge.run(self._sync.park, key, failure)
 
     async def pass_over(
@@ -83,13 +83,13 @@ class AsyncParked(Over):
         first: Place,
         last: Place,
     ) -> bool:
-        """Note that the consumer passes over events of a parked stream.
+        """Record that the consumer passes over events of a parked stream.
 
         Args:
             key: the consumer and the stream.
-            first: place of the first event to pass over. A place before the entry's own becomes the
-                entry's, and a worker that retries the stream loses its lease: the consumer was set
-                back.
+            first: place of the first event to pass over. If it is before `ParkedStream.first`, the
+                consumer was set back: the entry then begins there, and a worker that retries the
+                stream loses its lease.
             last: place of the last event to pass over.
 
         Returns:
@@ -103,14 +103,14 @@ class AsyncParked(Over):
         worker: str,
         first: Place,
     ) -> bool:
-        """Move an entry's first event and give the lease back; False: the lease is lost."""
+        """Move `ParkedStream.first` and give the lease back; return False if the lease is lost."""
         return await self._bridge.run(self._sync.release, key, worker, first)
 
     def scoped_for_tenant(
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return what one tenant's consumers have parked; this object does not change.
+        """Return an object for one tenant's parked streams; this one does not change.
 
         Raises:
             InvalidStreamIdError: the tenant id is not text.
@@ -122,21 +122,21 @@ class AsyncParked(Over):
         key: ParkedKey,
         failure: SetAside,
     ) -> None:
-        """List an event that the consumer leaves out."""
+        """Add an event to the list of those that the consumer left out."""
         await self._bridge.run(self._sync.skip, key, failure)
 
     async def skipped(
         self,
         name: str | None = None,
     ) -> list[SkippedEvent]:
-        """Return the events that a consumer left out, in order; None: those of all consumers."""
+        """Return the events that a consumer, or with None every consumer, left out, in order."""
         return await self._bridge.run(self._sync.skipped, name)
 
     async def streams(
         self,
         name: str,
     ) -> list[ParkedStream]:
-        """Return the streams that a consumer has parked, in the order of their keys."""
+        """Return the streams that a consumer has parked, sorted by their keys."""
         return await self._bridge.run(self._sync.streams, name)
 
     async def take(
@@ -146,7 +146,7 @@ class AsyncParked(Over):
         now_ms: int,
         until_ms: int,
     ) -> ParkedStream | None:
-        """Take the lease on an entry, to retry its events; None: the stream is not parked.
+        """Take the lease of an entry, to retry its events; None if the stream is not parked.
 
         Raises:
             CursorBusyError: another worker retries the stream.
@@ -159,15 +159,15 @@ class AsyncParked(Over):
         worker: str,
         seen: Place,
     ) -> bool:
-        """Take a stream off the list, if the consumer has passed over no event after a place.
+        """Take a stream off the list, unless the consumer has passed over an event after ``seen``.
 
         Args:
             key: the consumer and the stream.
             worker: the worker that holds the lease.
-            seen: `ParkedStream.seen` of the entry whose events are all applied.
+            seen: `ParkedStream.seen` of the entry; all events up to there are applied.
 
         Returns:
-            Whether the stream is off the list. If not, nothing changed: later events wait, or the
-            lease is lost.
+            Whether the stream is off the list. If not, nothing changed: there are later events to
+            apply, or the lease is lost.
         """
         return await self._bridge.run(self._sync.unpark, key, worker, seen)

@@ -39,15 +39,15 @@ class AsyncStorage(Over):
         versioning: Versioning,
         events: Sequence[RawEvent],
     ) -> AppendCost:
-        """Return the price of `insert_events` with these arguments, without a request.
+        """Return the cost of `insert_events` with these arguments, without a request.
 
-        In memory nothing is charged: the result counts the events, and its units are 0.
+        In memory, nothing is charged: the result has the number of events, and 0 units.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidVersioningError: not one of the three ways to append.
-            InvalidEventError: an event that cannot be stored.
-            CommitTooLargeError: more than one append can carry; see `insert_events`.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidVersioningError: ``versioning`` is not one of the three ways to append.
+            InvalidEventError: an event cannot be stored.
+            CommitTooLargeError: the events are more than one append can carry; see `insert_events`.
         """
         return self._sync.append_cost(stream_id, versioning, events)
 
@@ -61,14 +61,15 @@ class AsyncStorage(Over):
 
         Args:
             stream_id: the stream.
-            version: 1-based; in streams without versions, the place of the event.
-            generation: generation of the stream, as `head` returns it. After a deletion the
-                stream has no version of it.
+            version: version in the stream, 1-based; in streams without versions, the place of the
+                event, 1-based.
+            generation: generation of the stream, from `head`. A stream that was deleted since has
+                no versions of that generation.
 
         Raises the errors of `head`.
 
-        Cost on DynamoDB: 1 request, 1 read unit per 4 KB of the commit. 1 or 2 more where deletions
-        have left fences.
+        Cost on DynamoDB: 1 request, 1 read unit per 4 KB of the commit; 1 or 2 requests more where
+        deletions have left fences.
         """
         return await self._bridge.run(self._sync.commit_at, stream_id, version, generation)
 
@@ -87,17 +88,18 @@ class AsyncStorage(Over):
     ) -> None:
         """Delete the events and the snapshot of a stream.
 
-        You can safely repeat the call; after a crash, do so to finish the deletion. You can create
-        the stream again at once, from version 1. No late append or snapshot of the deleted
-        generation gets into the new one.
+        You can safely repeat the call; after a crash, repeat it to finish the deletion. You can
+        create the stream again at once, from version 1. A late append or snapshot of the deleted
+        generation never gets into the new one.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer; call again to finish.
 
         Cost on DynamoDB: 1 read of the stream, 4 requests, and 1 more per 25 commits; the write
-        units of every commit. For a boundary, 1 request more, or the deletion of its tag index.
+        units of every commit. For a boundary, 1 request more, and those that delete its tag index
+        if it has one.
         """
         await self._bridge.run(self._sync.delete_stream, stream_id)
 
@@ -117,27 +119,27 @@ class AsyncStorage(Over):
                 a start, you get events only, never a snapshot. None: the newest snapshot (if its
                 version is below ``stop``) and the events after it, or all events if there is no
                 snapshot.
-            stop: version to stop before, exclusive. None: to the end.
-            consistent: whether the result has every append that was answered before the call.
-                False: other processes' appends of the last second may be missing, at half the
-                read units. What this process appended is there if it remembers the stream.
+            stop: version to stop before, exclusive. None: read to the end.
+            consistent: whether the result includes every append that succeeded before the call.
+                False: the read costs half, but other processes' appends of the last second may be
+                missing. Appends of this process are included if it remembers the stream.
 
         Returns:
-            The events without gaps, each with its generation; ``[]`` for a stream that does not
-            exist or an empty range. In streams without versions, ``start`` and ``stop`` count the
-            events from 1, and each event has version None.
+            The events without gaps, each with its generation; ``[]`` for an empty range, or if the
+            stream does not exist. In streams without versions, ``start`` and ``stop`` count the
+            events from 1, and each event has the version None.
 
         Raises:
-            InvalidRangeError: ``start`` or ``stop`` below 1 (also a ``ValueError``).
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StreamGapError: an event is missing in the middle, on two reads.
-            ReplicaLagError: an event has not arrived in this region, which holds replicas.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidRangeError: ``start`` or ``stop`` is below 1 (also a ``ValueError``).
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StreamGapError: an event in the middle was missing in two reads.
+            ReplicaLagError: an event has not arrived in this replica region yet.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
-        Cost on DynamoDB: 1 request for a snapshot and what follows, or for up to 127 commits;
-        1 or 2 more for a stream that this process has not seen, for a range in the middle, and for
-        each MB. 1 read unit for each 4 KB; half of it if the read need not be consistent.
+        Cost on DynamoDB: 1 request for a snapshot and the events after it, or for up to 127
+        commits; 1 or 2 more for a stream that this process has not seen, for a range in the middle,
+        and for each MB. 1 read unit for each 4 KB; half as much with ``consistent=False``.
         """
         return await self._bridge.run(
             self._sync.fetch_events, stream_id, start, stop, consistent=consistent
@@ -149,19 +151,19 @@ class AsyncStorage(Over):
         query: Query,
         after: int | None = None,
     ) -> Matching:
-        """Return the events of a stream that match a query, and the version up to which it looked.
+        """Return the events of a stream that match a query, and the version of the stream.
 
         Args:
             stream_id: the stream; it has versions, or does not exist.
-            query: which events; it names types by text.
+            query: selects the events. Its types are names, not classes.
             after: leave out the events up to this version. None: begin with the first event.
 
         Raises:
             BoundaryConflictError: the stream has not reached ``after``, or is in another
-                generation: it was deleted since, or ``after`` is of another stream.
+                generation: it was deleted since, or ``after`` comes from another stream.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 read of the events that this process has not seen; 1 request per MB.
@@ -173,10 +175,10 @@ class AsyncStorage(Over):
         stream_id: StreamId,
         parts: Sequence[Part],
     ) -> Matching:
-        """Return the events that any of several parts wants, and the version up to which it looked.
+        """Return the events that belong to any of several parts, and the version of the stream.
 
-        It does what `fetch_matching` does, in one read for all parts: their events and the head
-        are of one moment.
+        It does what `fetch_matching` does, but in one read for all parts. So their events and the
+        head are from the same moment.
 
         Args:
             stream_id: the stream; it has versions, or does not exist.
@@ -188,12 +190,13 @@ class AsyncStorage(Over):
         Raises:
             BoundaryConflictError: the stream has not reached the ``after`` of a part, or is in
                 another generation: it was deleted since.
-            InputError: not a list of one part or more, or a part with a wrong query or version.
+            InputError: ``parts`` is not a list of one part or more, or a part has a wrong query or
+                version.
 
         Other errors are those of `fetch_matching`.
 
         Cost on DynamoDB: that of `fetch_matching` for the lowest ``after``. With the tag index, a
-        part whose alternatives all have tags does not count: only its events are read.
+        part whose alternatives all have tags costs only the reads of its own events.
         """
         return await self._bridge.run(self._sync.fetch_parts, stream_id, parts)
 
@@ -202,10 +205,10 @@ class AsyncStorage(Over):
         stream_id: StreamId,
         keys: Sequence[str],
     ) -> list[RawEvent | None]:
-        """Return the state that was saved last under each key, if the backend still has it.
+        """Return the newest state that was saved under each key, if the backend still has it.
 
-        A state may be old, and of an earlier generation of the boundary. So read what comes after
-        with `fetch_parts` and the state's version and generation: it refuses a state of a
+        A state may be old, or from an earlier generation of the boundary. So pass its version and
+        generation to `fetch_parts`, to read the events after it: that call refuses a state of a
         boundary that was deleted since.
 
         Args:
@@ -216,12 +219,12 @@ class AsyncStorage(Over):
             For each key the state with its version and generation, or None.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
             InputError: ``keys`` is not a list of texts.
             ServiceError: AWS refused the request or did not answer.
 
-        Cost on DynamoDB: 1 request for the keys that this process has not asked for, and half a
-        read unit per 4 KB of each; none after that.
+        Cost on DynamoDB: 1 request for the keys that this process has not read before, and half a
+        read unit per 4 KB of each; nothing after that.
         """
         return await self._bridge.run(self._sync.fetch_states, stream_id, keys)
 
@@ -229,11 +232,11 @@ class AsyncStorage(Over):
         self,
         stream_id: StreamId,
     ) -> StreamHead | None:
-        """Return where a stream ends, without its events; None if the stream does not exist.
+        """Return the length and the generation of a stream; None if the stream does not exist.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: 1 request; 1 read unit per 4 KB of the newest commit. After a
@@ -246,27 +249,28 @@ class AsyncStorage(Over):
         stream_id: StreamId,
         most: int = 1000,
     ) -> int:
-        """Bring the index of a boundary's tags forward; return by how many events.
+        """Add events of a boundary to its tag index; return how many were added.
 
-        The index makes the first read of a process cheap, whatever the length of the boundary. What
-        it lacks so far is read from the stream. Call it again until it returns 0. Any number of
-        processes may do so.
+        The index makes the first read of a process cheap, however long the boundary is. Events that
+        are not yet in the index are read from the stream. Call this method until it returns 0. Any
+        number of processes may do so.
 
         Args:
             stream_id: the stream of the boundary.
-            most: how many events to index, about: 1 or more. The last commit is indexed whole.
+            most: about how many events to index, 1 or more. The last commit is indexed whole, so
+                there may be some more.
 
         Returns:
-            0 if the index has all events, if there are none, or if the backend needs no index.
+            0 if the index has all events, the boundary has none, or the backend needs no index.
 
         Raises:
             InputError: ``most`` is not an integer of 1 or more.
-            InvalidStreamIdError: not a stream id.
-            StoredItemError: an item that this release cannot read.
+            InvalidStreamIdError: it is not a stream id.
+            StoredItemError: this release cannot read an item.
             ServiceError: AWS refused a request or did not answer. Call it again.
 
-        Cost on DynamoDB: for each call 3 to 4 requests; for each different tag 1 request and 1 unit
-        to read its newest page, and 1 request and 1 write unit per KB to write it.
+        Cost on DynamoDB: 3 to 4 requests for each call. For each different tag, 1 request and 1
+        read unit to read its newest page, and 1 request and 1 write unit per KB to write it.
         """
         return await self._bridge.run(self._sync.index_tags, stream_id, most)
 
@@ -277,19 +281,19 @@ class AsyncStorage(Over):
         unchanged: Sequence[StreamCheck] = (),
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> list[StoredVersion]:
-        """Append events to several streams: to all of them or to none.
+        """Append events to several streams: to all or to none.
 
-        The streams in ``unchanged`` are checked at the moment of the write, and not written. So
-        what you decided from the state of all these streams is stored only if none has changed.
+        The streams in ``unchanged`` are only checked, in the same transaction. So a decision that
+        you based on the state of all these streams is stored only if none has changed.
 
         Args:
             appends: one for each stream, each with ``ExplicitVersioning`` and one event or more.
                 The rules of `StorageStrategy.insert_events` apply to each.
-            unchanged: streams that must be at a version and are not in ``appends``.
+            unchanged: streams that must be at a given version; none of them may be in ``appends``.
             transact_with: writes to your own tables, carried out in the same transaction.
 
-        Streams, checks and writes are at most 100 together. No appends: no request; then
-        ``unchanged`` and ``transact_with`` must be empty too.
+        Streams, checks and writes together are at most 100. Without appends, no request is sent,
+        and ``unchanged`` and ``transact_with`` must be empty too.
 
         You can repeat the call: if all the events are already stored at exactly these versions, it
         succeeds and writes nothing, even if the streams in ``unchanged`` have changed since. That
@@ -299,23 +303,25 @@ class AsyncStorage(Over):
             The new version of each stream, in the order given.
 
         Raises:
-            AppendAllConflictError: streams are at another version, or in another generation. The
-                error has a conflict for one of them or more, with the events that were faster.
-                Nothing was written. One append without checks raises
-                `ConcurrentStreamWriteError` itself, as `StorageStrategy.insert_events` does.
+            AppendAllConflictError: one or more streams are at another version, or in another
+                generation. The error has the conflict of at least one of them, with the events of
+                the faster writer. Nothing was written. One append without checks raises
+                `ConcurrentStreamWriteError` instead, as `StorageStrategy.insert_events` does.
             ExpectedVersionUsedOnVersionlessStream: a stream has no versions.
-            InvalidVersioningError: a stream without an explicit version.
-            InvalidEventError: an event that cannot be stored, or a stream given twice.
-            InputError: a stream that is in ``appends`` and in ``unchanged``, or checks alone.
-            CommitTooLargeError: more than 4 MB or 100 items in all, after compression.
+            InvalidVersioningError: an append or a check has no explicit version.
+            InvalidEventError: an event cannot be stored, or a stream is in ``appends`` twice.
+            InputError: a stream is in ``unchanged`` twice, or in ``appends`` too, or there are
+                checks or writes but no appends.
+            CommitTooLargeError: the events take more than 4 MB or 100 items in all, after
+                compression.
             AppendOutcomeUnknownError: the answer was lost; the events are stored in all
                 streams or in none.
             EventStoreError: other errors of `StorageStrategy.insert_events`.
 
-        Cost on DynamoDB: 1 request; twice the write units of the items, and 2 for each stream in
-        ``unchanged``. 1 request and 1 read unit more for each stream whose version this process
-        does not know. One append alone costs what `StorageStrategy.insert_events` does. A refusal
-        costs a read for each stream whose state it does not show.
+        Cost on DynamoDB: 1 request; twice the write units of the items, and 2 write units for each
+        stream in ``unchanged``. 1 request and 1 read unit more for each stream whose version this
+        process does not know. One append alone costs what `StorageStrategy.insert_events` does. A
+        refusal costs a read for each stream whose state is not in DynamoDB's reply.
         """
         return await self._bridge.run(
             self._sync.insert_all, appends, unchanged=unchanged, transact_with=transact_with
@@ -329,22 +335,22 @@ class AsyncStorage(Over):
         *,
         transact_with: Sequence[EnlistedWrite] = (),
     ) -> StoredVersion | None:
-        """Append events to a stream: all of them or none.
+        """Append events to a stream: all or none.
 
         Args:
             stream_id: the stream; each event must have the same ``stream_id``.
-            versioning: ``ExplicitVersioning(n)``: the stream must be at version n, or not exist
-                if n is 0; with a generation, the stream must be in that generation too.
+            versioning: ``ExplicitVersioning(n)``: the stream must be at version n; 0: it must not
+                exist. With a generation, the stream must be in that generation too.
                 ``ANY_VERSION``: append after the last event. ``NO_VERSIONING``: the events get no
                 versions.
-            events: the events, in order. With an explicit version n, their versions must be
-                n+1, n+2, … or None; otherwise None. No events: no request.
+            events: the events, in order. With an explicit version n, their versions must be n+1,
+                n+2, … or None; otherwise they must be None. Without events, no request is sent.
             transact_with: up to 99 writes to your own tables, in the same transaction as the
                 events: all of them are written, or nothing is.
 
         You can repeat an append: if the same events (same UUIDs) are already stored at exactly
-        these versions, the call succeeds and writes nothing. The first call has carried out the
-        writes in ``transact_with``.
+        these versions, the call succeeds and writes nothing. The writes in ``transact_with`` were
+        made by the first call.
 
         Returns:
             The version of the last event, with its generation and whether the events were stored
@@ -353,18 +359,20 @@ class AsyncStorage(Over):
         Raises:
             ConcurrentStreamWriteError: the stream is not at version n, or in another generation.
                 Nothing was written.
-            ExpectedVersionUsedOnVersionlessStream: a version, on a stream without versions.
-            NoExpectedVersionGivenOnVersionedStream: ``NO_VERSIONING``, on a stream with versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidVersioningError: not one of the three ways to append.
-            InvalidEventError: an event that cannot be stored.
-            CommitTooLargeError: more than 4 MB or 100 items after compression, or more than
-                `DynamoConfig.max_uncompressed_bytes` before.
-            InvalidEnlistedWriteError: a write that an append cannot carry, or more than 99.
+            ExpectedVersionUsedOnVersionlessStream: you gave a version, but the stream has none.
+            NoExpectedVersionGivenOnVersionedStream: you gave ``NO_VERSIONING``, but the stream has
+                versions.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidVersioningError: ``versioning`` is not one of the three ways to append.
+            InvalidEventError: an event cannot be stored; see the message.
+            CommitTooLargeError: the events take more than 4 MB or 100 items after compression, or
+                more than `DynamoConfig.max_uncompressed_bytes` before.
+            InvalidEnlistedWriteError: an append cannot carry one of the writes, or there are more
+                than 99.
             EnlistedWriteRefusedError: the condition of an enlisted write was not met. Nothing
                 was written.
             AppendOutcomeUnknownError: the answer was lost, so the events may be stored or not.
-            StoredItemError: an item of the stream that this release cannot read.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer; nothing was written.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -381,25 +389,25 @@ class AsyncStorage(Over):
     ) -> list[StoredVersion | None]:
         """Append events to many streams, each on its own: some may fail while others succeed.
 
-        It does what `insert_events` does for one append after the other, in fewer requests. Appends
-        to the same stream keep their order. Different streams are appended to in any order.
+        The result is that of `insert_events` for each append, with fewer requests. Appends to the
+        same stream keep their order. Different streams are written in any order.
 
         Args:
-            appends: the appends. The rules of `insert_events` hold for each. A wrong
-                argument raises an error before anything is written.
+            appends: the appends. The rules of `insert_events` hold for each. A wrong argument
+                raises an error before anything is written.
 
         Returns:
             The result of `insert_events` for each append, in the order given.
 
         Raises:
-            AppendsFailedError: an append failed. The error has the result of each; an append after
-                a `ServiceError` may not have been tried, and then has the same error.
-            InputError: an append that `insert_events` would refuse without a request.
+            AppendsFailedError: an append failed. The error has the result of each append. After a
+                `ServiceError`, later appends may not have been tried; these have the same error.
+            InputError: `insert_events` would refuse one of the appends without a request.
 
         Cost on DynamoDB: 1 request for up to 25 appends, and 1 write unit per KB of each item. An
-        append that finds an item in its place costs a refused write (its write units once more) and
-        the requests of `insert_events`. 1 request and 1 read unit more for each existing stream
-        whose version this process does not know.
+        append whose version is taken costs a refused write (its write units once more) and the
+        requests of `insert_events`. 1 request and 1 read unit more for each existing stream whose
+        version this process does not know.
         """
         return await self._bridge.run(self._sync.insert_many, appends)
 
@@ -408,12 +416,12 @@ class AsyncStorage(Over):
         stream_id: StreamId,
         appends: Sequence[ConditionalAppend],
     ) -> list[BoundaryResult]:
-        """Append to the end of a stream, each append unless an unseen event matches its query.
+        """Carry out appends to the end of a stream, each unless its query matches an unseen event.
 
-        Each append is accepted or refused on its own, in the order given: the query of an append is
+        Each append is accepted or refused on its own, in the order given. The query of an append is
         also matched with the events of accepted appends before it. All accepted appends become one
-        commit, in one conditional put. A put that is refused because another writer was faster
-        goes to the next version, once everything up to there has been matched.
+        commit, in one conditional put. If another writer is faster, the put is tried again at the
+        next version, after the queries have been matched with the new events.
 
         You can repeat an append with the same events (same UUIDs): if they are stored above
         ``after`` already, the call succeeds and writes nothing, whatever has been stored since.
@@ -424,23 +432,22 @@ class AsyncStorage(Over):
 
         Returns:
             For each append the version of its last event, with the generation and whether it was
-            stored already; or the error that it would have raised alone:
-            `BoundaryConflictError` with the events that match, `AppendOutcomeUnknownError`,
-            `CommitTooLargeError`, `InvalidEventError` if only some of its events are stored
-            already, `ExpectedVersionUsedOnVersionlessStream`, `StoredItemError`, or a
-            `ServiceError`; or what the outbox filter raised. An append with an error has stored
-            nothing, except if its outcome is unknown.
+            stored already; or its error: `BoundaryConflictError` with the events that match,
+            `AppendOutcomeUnknownError`, `CommitTooLargeError`, `InvalidEventError` if only some of
+            its events are stored already, `ExpectedVersionUsedOnVersionlessStream`,
+            `StoredItemError`, or a `ServiceError`; or the error that the outbox filter raised. An
+            append with an error has stored nothing, unless its outcome is unknown.
 
         Raises:
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidEventError: an event that cannot be stored.
-            InputError: another wrong argument; nothing was written.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidEventError: an event cannot be stored.
+            InputError: another argument is wrong; nothing was written.
 
         Cost on DynamoDB: 1 request and 1 write unit per KB of the item, if this process knows the
-        head and has seen the events after ``after``. Otherwise 1 read more. 1 read more, too, if
-        events that it has seen refuse the append, or are its own. Each time that another writer
-        was faster costs a refused put; the second time and every third one after it also cost a
-        read.
+        head and has seen the events after ``after``; else 1 read more. 1 read more, too, if the
+        append is refused because of events that this process has seen, or was stored already. Each
+        faster writer costs a refused put. The second refused put and every third one after it also
+        cost a read.
         """
         return await self._bridge.run(self._sync.insert_unless, stream_id, appends)
 
@@ -454,29 +461,31 @@ class AsyncStorage(Over):
         page_size: int = PAGE_SIZE,
         consistent: bool = True,
     ) -> AsyncGenerator[RawEvent]:
-        """Yield the events that `fetch_events` returns, one by one, however long the stream is.
+        """Yield the events that `fetch_events` returns, one by one, from a stream of any length.
 
-        You get the stream as the first request finds it; it is sent when you ask for the first
-        event. Later appends are left out. Close or drop the iterator at any time.
+        The first request is sent when you ask for the first event. Appends after that request are
+        left out. You can close or drop the iterator at any time.
 
         Args:
             stream_id: the stream.
             start: first version, inclusive, 1-based. None: begin with the newest snapshot.
-            stop: version to stop before, exclusive. None: to the end.
+            stop: version to stop before, exclusive. None: read to the end.
             newest_first: begin with the last event of the range; it needs a ``start``.
             page_size: commits to read at a time, 1 or more; a page has at most 1 MB.
             consistent: as for `fetch_events`.
 
         Raises:
-            InvalidRangeError: a wrong range, or ``newest_first`` with ``start=None``; at the call.
-            InputError: a page size that is not an integer of 1 or more; at the call.
-            StreamGapError: the stream was deleted while you were reading it. You have got its
-                events up to there, and never those of a later generation.
+            InvalidRangeError: the range is wrong, or ``newest_first`` comes with ``start=None``.
+                Raised by the call itself.
+            InputError: the page size is not an integer of 1 or more. Raised by the call itself.
+            StreamGapError: the stream was deleted while you were reading it. You got its events up
+                to there, and none of a later generation.
 
-        Other errors are those of `fetch_events`, after the events of all earlier pages.
+        Other errors are those of `fetch_events`. They are raised after you got the events of all
+        earlier pages.
 
-        Cost on DynamoDB: 1 request for a stream of up to 8 commits; else 1 request a page, 1 for
-        the end of the stream, and 1 if ``start`` is above 1. While you work on a page, a thread
+        Cost on DynamoDB: 1 request for a stream of up to 8 commits; else 1 request for each page, 1
+        for the end of the stream, and 1 if ``start`` is above 1. While you work on a page, a task
         reads the next one.
         """
         return self._bridge.iterate(
@@ -494,18 +503,18 @@ class AsyncStorage(Over):
         self,
         snapshot: RawEvent,
     ) -> None:
-        """Save the snapshot of a stream at ``snapshot.version``; a stream keeps the newest one.
+        """Save a snapshot of a stream at ``snapshot.version``. A stream keeps the newest snapshot.
 
-        A snapshot older than the stored one is dropped without an error. So is a snapshot whose
-        ``generation`` is set and is not the stream's.
+        A snapshot that is older than the stored one is dropped without an error. So is a snapshot
+        of another ``generation`` than the stream's, unless its ``generation`` is None.
 
         Raises:
             SnapshotAheadOfStreamError: the stream has not reached that version.
             ExpectedVersionUsedOnVersionlessStream: the stream has no versions.
-            InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
-            InvalidEventError: a snapshot without a version, or whose payload is not JSON.
-            CommitTooLargeError: more than 400 KB, after compression.
-            StoredItemError: an item of the stream that this release cannot read.
+            InvalidStreamIdError: it is not a stream id, or its key is longer than DynamoDB takes.
+            InvalidEventError: the snapshot has no version, or its payload is not JSON.
+            CommitTooLargeError: the snapshot takes more than 400 KB, after compression.
+            StoredItemError: this release cannot read an item of the stream.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the item. 1 request and 1 read
@@ -519,7 +528,7 @@ class AsyncStorage(Over):
         key: str,
         state: RawEvent,
     ) -> None:
-        """Save a state under a key, with the version and generation that it was read at.
+        """Save a state under a key, with its version and generation.
 
         An older state never replaces a newer one. The deletion of the boundary deletes its states.
 
@@ -528,10 +537,11 @@ class AsyncStorage(Over):
             state: the state; its stream is that of the boundary.
 
         Raises:
-            InvalidStreamIdError: not the stream of a boundary, or a key longer than DynamoDB takes.
-            InvalidEventError: a state without version or generation, or whose payload is not JSON.
+            InvalidStreamIdError: it is not the stream of a boundary, or a key is too long.
+            InvalidEventError: the state has no version or no generation, or its payload is not
+                JSON.
             InputError: the key is not text, or is empty.
-            CommitTooLargeError: more than 400 KB, after compression.
+            CommitTooLargeError: the state takes more than 400 KB, after compression.
             ServiceError: AWS refused the request or did not answer.
 
         Cost on DynamoDB: 1 request, and 1 write unit per KB of the state.
@@ -542,7 +552,7 @@ class AsyncStorage(Over):
         self,
         tenant_id: TenantId,
     ) -> Self:
-        """Return a storage for the streams of that tenant; this one does not change.
+        """Return a storage for the streams of one tenant; this one does not change.
 
         Args:
             tenant_id: any text.

@@ -31,21 +31,23 @@ class AsyncSubscriptions(Over):
         """Subscribe to all events.
 
         Args:
-            after: position to begin after, exclusive; 0 is the beginning of the log. With a log of
-                each tenant, a position in the tenant's; for all tenants, 0 or one for each.
+            after: position to begin after, exclusive; 0 is the beginning of the log. If each tenant
+                has its own log, it is a position in the log of ``tenant_id``; for all tenants, give
+                0 or a position for each tenant.
             batch_size: most events of a batch, 1 or more.
-            timelimit: longest wait for a batch to fill; a timedelta or seconds, 0.1 or more.
-            tenant_id: select the events of this tenant; None: of all tenants.
+            timelimit: longest time to wait until a batch is full: a timedelta, or seconds, 0.1 or
+                more.
+            tenant_id: return only the events of this tenant; None: those of all tenants.
 
         Raises:
-            InvalidPositionError: negative, or after the end of the log.
-            TenantRequiredError: one position above 0 for the logs of all tenants.
-            InvalidSubscriptionError: a batch size or time limit out of range.
+            InvalidPositionError: a position is negative, or after the end of the log.
+            TenantRequiredError: you gave one position above 0 for the logs of all tenants.
+            InvalidSubscriptionError: the batch size or the time limit is out of range.
             ServiceError: AWS refused or did not answer.
 
         Cost on DynamoDB: at most 1 request for each page of the log, and 1 for every hundred
-        commits with selected events. At the end of the log, a request after 50 ms, later one each
-        second.
+        commits with selected events. At the end of the log, the first request comes after 50 ms;
+        later there is one each second.
         """
         return self._bridge.iterate(
             self._sync.subscribe_to_all(after, batch_size, timelimit, tenant_id=tenant_id)
@@ -60,7 +62,7 @@ class AsyncSubscriptions(Over):
         *,
         tenant_id: TenantId | None = None,
     ) -> AsyncGenerator[list[RecordedRaw]]:
-        """Subscribe to the events of the streams with a category; see `subscribe_to_all`."""
+        """Subscribe to the events of one category's streams; otherwise like `subscribe_to_all`."""
         return self._bridge.iterate(
             self._sync.subscribe_to_category(
                 after, batch_size, timelimit, category, tenant_id=tenant_id
@@ -76,7 +78,7 @@ class AsyncSubscriptions(Over):
         *,
         tenant_id: TenantId | None = None,
     ) -> AsyncGenerator[list[RecordedRaw]]:
-        """Subscribe to the events with one of these names; see `subscribe_to_all`."""
+        """Subscribe to the events with one of these names; otherwise like `subscribe_to_all`."""
         return self._bridge.iterate(
             self._sync.subscribe_to_events(
                 after, batch_size, timelimit, events, tenant_id=tenant_id

@@ -1,1 +1,1 @@
-"""Deploys the stack of infra/app.yaml: plans, uploads, shows the changes, waits. Asks nothing."""
+"""Deploys the stack of infra/app.yaml: plans, uploads, computes changes, waits. It never asks."""

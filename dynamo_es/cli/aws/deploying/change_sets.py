@@ -1,4 +1,4 @@
-"""Change sets: what a deployment would do, before it does it."""
+"""Change sets: the changes that a deployment would make, before it makes them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LOSES_A_TABLE: Final = frozenset({"Remove", "Dynamic"})
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one resource.
+    """The change of one resource.
 
     Attributes:
         action: ``Add``, ``Modify``, ``Remove``, ``Import`` or ``Dynamic``.
         resource: its logical id.
         kind: its type, such as ``AWS::Lambda::Function``.
-        replaced: ``True`` if another one takes its place, ``Conditional`` if that may be.
+        replaced: ``True`` if it is replaced, ``Conditional`` if it may be.
     """
 
     action: str
@@ -42,7 +42,7 @@ class Change:
 
     @property
     def loses_a_table(self) -> bool:
-        """Whether the stack no longer has this table afterwards, but another or none."""
+        """Whether the stack would lose this table, or replace it by another."""
         return self.kind == TABLE and (self.action in _LOSES_A_TABLE or self.replaced == "True")
 
 
@@ -54,8 +54,8 @@ class ChangeSet:
         id: its ARN.
         stack_id: ARN of the stack.
         creates: whether the stack is new.
-        changes: of resources, in the order of CloudFormation.
-        is_empty: whether there is nothing to do, and the change set is gone.
+        changes: the changes of resources, in CloudFormation's order.
+        is_empty: whether there are no changes; then the change set no longer exists.
     """
 
     id: str
@@ -67,15 +67,15 @@ class ChangeSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a change set is made of.
+    """The request for a change set.
 
     Attributes:
         stack: name of the stack.
-        name: of the change set.
-        template_url: where CloudFormation reads the template.
-        parameters: as CreateChangeSet takes them.
-        import_tables: whether tables that exist become part of the stack.
-        capabilities: what CloudFormation may do, and asks you to confirm.
+        name: name of the change set.
+        template_url: address from which CloudFormation reads the template.
+        parameters: the parameters, as CreateChangeSet takes them.
+        import_tables: whether existing tables become part of the stack.
+        capabilities: the capabilities that CloudFormation asks you to confirm.
     """
 
     stack: str
@@ -93,9 +93,9 @@ def create(
 
     Args:
         cloud: the clients.
-        request: what it is made of.
-        stack: the stack as it is; None: it does not exist.
-        sleep: waits a number of seconds.
+        request: the request for it.
+        stack: the current stack; None: it does not exist.
+        sleep: waits the given number of seconds.
 
     Raises:
         DeploymentError: CloudFormation cannot compute it.
@@ -139,7 +139,7 @@ def _check_empty(reason: str) -> None:
 
 
 def discard(cloud: Cloud, change_set: ChangeSet) -> None:
-    """Delete a change set that is not executed, and the empty stack that it came with."""
+    """Delete a change set without executing it, and the empty stack that was created for it."""
     if change_set.creates:
         ask(cloud.cloudformation, "DeleteStack", StackName=change_set.stack_id)
         return
@@ -152,7 +152,7 @@ def discard(cloud: Cloud, change_set: ChangeSet) -> None:
 
 
 def execute(cloud: Cloud, change_set: ChangeSet) -> None:
-    """Start the changes."""
+    """Start to carry out the changes."""
     ask(
         cloud.cloudformation,
         "ExecuteChangeSet",
@@ -162,7 +162,7 @@ def execute(cloud: Cloud, change_set: ChangeSet) -> None:
 
 
 def check_tables_stay(change_set: ChangeSet) -> None:
-    """Check that no table leaves the stack: the programs would go on with empty ones.
+    """Check that the stack loses no table, because programs would continue with empty ones.
 
     Raises:
         DeploymentError: a table would be replaced or removed.

@@ -23,10 +23,10 @@ _RETRIES: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """Clients of boto3, all of one account and region.
+    """The boto3 clients of a deployment, for one account and region.
 
     Attributes:
-        is_emulator: whether they have an endpoint that is not that of AWS.
+        is_emulator: whether their endpoint is not that of AWS.
     """
 
     is_emulator: bool
@@ -57,7 +57,7 @@ def connect(config: DynamoConfig) -> Cloud:
             "endpoint_url": config.endpoint_url,
             "config": Config(
                 retries={"mode": "standard", "total_max_attempts": _RETRIES},
-                # The name of a bucket is no host of an emulator.
+                # An emulator has no host names for buckets.
                 s3={"addressing_style": "path" if config.endpoint_url else "auto"},
             ),
         }
@@ -77,10 +77,10 @@ def ask(client: Any, operation: str, subject: str = "", **arguments: Any) -> dic
     """Send a request.
 
     Args:
-        client: of the service.
-        operation: such as ``DescribeStacks``.
-        subject: what the request is about, for an error.
-        arguments: of the request.
+        client: the client of the service.
+        operation: name of the operation, such as ``DescribeStacks``.
+        subject: subject of the request, for an error.
+        arguments: arguments of the request.
 
     Raises:
         ServiceError: AWS refused or did not answer.
@@ -89,20 +89,20 @@ def ask(client: Any, operation: str, subject: str = "", **arguments: Any) -> dic
         reply: dict[str, Any] = getattr(client, xform_name(operation))(**arguments)
     except (ClientError, BotoCoreError) as error:
         raise translate(error, operation, subject) from error
-    except ResponseParserError as error:  # not from AWS, but from a proxy or an emulator
+    except ResponseParserError as error:  # the reply came from a proxy or an emulator
         code = type(error).__name__
         raise UnavailableError(operation, code, "The reply cannot be read.", subject) from error
     return reply
 
 
 def ask_for_all(client: Any, operation: str, entries: str, **arguments: Any) -> list[Any]:
-    """Send requests until the last page; return what is in all pages.
+    """Send requests up to the last page; return the entries of all pages.
 
     Args:
-        client: of the service.
-        operation: such as ``DescribeStackEvents``.
+        client: the client of the service.
+        operation: name of the operation, such as ``DescribeStackEvents``.
         entries: name of the list in a reply.
-        arguments: of the request.
+        arguments: arguments of the request.
     """
     found: list[Any] = []
     token: dict[str, Any] = {}

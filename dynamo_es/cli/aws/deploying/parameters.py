@@ -1,4 +1,4 @@
-"""The parameters of a deployment: checked before anything is sent, kept from the last one."""
+"""The parameters of a deployment. They are checked first; missing ones keep their last values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dynamo_es.cli.aws.packaging.building import Package
 
 FUNCTIONS: Final = frozenset({"Sequencer", "OutboxTargetArn", "ReadModelHandler"})
-"""Parameters of infra/app.yaml that ask for a function."""
+"""Parameters of infra/app.yaml that add a function."""
 CODE: Final = frozenset({"CodeBucket", "CodeKey"})
 """Parameters that name the package."""
 _OFF: Final = frozenset({"", "false"})
@@ -38,7 +38,7 @@ def parse(pairs: Iterable[str], option: str = "--parameter") -> dict[str, str]:
 
 
 def check(template: Mapping[str, Any], given: Mapping[str, str]) -> None:
-    """Check values against what the template declares.
+    """Check values against the declarations of the template.
 
     Raises:
         ConfigurationError: an unknown parameter, or a value that CloudFormation would refuse.
@@ -79,12 +79,12 @@ def _problem_of_number(declared: Mapping[str, Any], value: str) -> str | None:
 def check_complete(
     template: Mapping[str, Any], given: Mapping[str, str], known: Mapping[str, str]
 ) -> None:
-    """Check that each parameter has a value, or a default; those of the package come later.
+    """Check that each parameter has a value or a default, except those of the package.
 
     Args:
-        template: of the stack.
+        template: template of the stack.
         given: values of this deployment.
-        known: values of the last one.
+        known: values of the last deployment.
 
     Raises:
         ConfigurationError: a parameter has neither.
@@ -101,9 +101,9 @@ def takes_package(template: Mapping[str, Any], values: Mapping[str, str]) -> boo
     """Return whether a deployment has a function that runs a package.
 
     Args:
-        template: of the stack. One of your own takes a package if it has the parameters CodeBucket
-            and CodeKey.
-        values: of parameters; the others have their defaults.
+        template: template of the stack. Your own template takes a package if it has the parameters
+            CodeBucket and CodeKey.
+        values: values of parameters; the others have their defaults.
     """
     declared = template["Parameters"]
     if not declared.keys() >= CODE:
@@ -138,8 +138,8 @@ def with_package(
     for name, value in built.items():
         if given.get(name, value) != value:
             raise ConfigurationError(
-                f"The package {package.path} was built for {value}, and {name} is {given[name]}. "
-                "A function fails at its first import with a package of another runtime."
+                f"The package {package.path} was built for {value}, but {name} is {given[name]}. "
+                "With a package for another runtime, a function fails at its first import."
             )
     return {**given, **{name: built[name] for name in built if name in template["Parameters"]}}
 
@@ -150,9 +150,9 @@ def request(
     """Return the parameters as CreateChangeSet takes them.
 
     Args:
-        template: of the stack.
+        template: template of the stack.
         given: values of this deployment.
-        previous: values of the last one, which stay where none is given.
+        previous: values of the last deployment, which stay unless a new one is given.
     """
     chosen: list[dict[str, Any]] = []
     for name in template["Parameters"]:

@@ -1,4 +1,4 @@
-"""Prepares a deployment: checks, builds, uploads, and has CloudFormation compute the changes."""
+"""Prepares a deployment: checks, builds, uploads, and lets CloudFormation compute the changes."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _CAPABILITIES_OF_YOURS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What is to be deployed.
+    """The description of a deployment.
 
     Attributes:
-        stack: its name.
-        parameters: values that are given now.
-        variables: of all functions, that are given now; an empty one is removed.
-        package: a package that was built; None: build one.
+        stack: name of the stack.
+        parameters: new values of parameters.
+        variables: new environment variables of all functions; an empty value removes the variable.
+        package: an existing package; None: build one.
         making: what to build.
-        bucket: for packages; None: that of the account and region.
-        import_tables: whether tables that exist become part of the stack.
-        template: file of a template of your own; None: infra/app.yaml.
+        bucket: bucket for packages; None: the default one of the account and region.
+        import_tables: whether existing tables become part of the stack.
+        template: file of your own template; None: infra/app.yaml.
     """
 
     stack: str
@@ -63,7 +63,7 @@ class Prepared:
 
     Attributes:
         change_set: its changes.
-        before: the stack as it is; None: it does not exist.
+        before: the current stack; None: it does not exist.
     """
 
     change_set: ChangeSet
@@ -76,17 +76,17 @@ def prepare(
     tell: Callable[[str], None],
     sleep: Callable[[float], None],
 ) -> Prepared:
-    """Upload what is to be deployed, and return what that changes. Nothing is deployed yet.
+    """Upload package and template, and return the changes. Nothing is deployed yet.
 
     Args:
         cloud: the clients.
-        wanted: what is to be deployed.
-        tell: gets what was done, line by line.
-        sleep: waits a number of seconds.
+        wanted: the deployment.
+        tell: called with each message about the progress.
+        sleep: waits the given number of seconds.
 
     Raises:
-        ConfigurationError: a parameter, a variable or the package does not fit.
-        DeploymentError: the stack cannot be changed, or its tables exist already.
+        ConfigurationError: a parameter, a variable or the package is wrong.
+        DeploymentError: the stack cannot be changed, or its tables already exist.
         ServiceError: AWS refused or did not answer.
     """
     app = template.load(wanted.template)
@@ -121,21 +121,21 @@ def prepare(
 
 
 def _check_own(app: dict[str, Any], wanted: Deployment, file: Path) -> None:
-    """Check that what was given fits a template of your own."""
+    """Check that the options fit your own template."""
     template.check_nested(app, file.parent)
     if wanted.import_tables:
         raise ConfigurationError("--import-tables does not work with --template: leave one out.")
     if (wanted.package or wanted.making.is_given) and not parameters.takes_package(app, {}):
         raise ConfigurationError(
-            f"The template {file} takes no package: give it the parameters CodeBucket "
-            "and CodeKey, or leave out the options for the package."
+            f"The template {file} does not take a package: add the parameters CodeBucket and "
+            "CodeKey to it, or leave out the options for the package."
         )
 
 
 def _with_tables(
     cloud: Cloud, app: dict[str, Any], wanted: Deployment, known: dict[str, str]
 ) -> dict[str, str]:
-    """Return the parameters with the prefix of the tables, which must be this stack's or new."""
+    """Return the parameters with the prefix of the tables, which must be new or of this stack."""
     given = wanted.parameters
     if known:
         _check_same_tables(known, given)
@@ -150,7 +150,7 @@ def _with_tables(
 def _upload(
     app: dict[str, Any], wanted: Deployment, store: Bucket, variables: dict[str, str]
 ) -> str:
-    """Upload the template and those of its nested stacks; return its address."""
+    """Upload the template and the templates of its nested stacks; return its address."""
     name, changed = "app", False
     if wanted.template is not None:
         name = wanted.template.stem
@@ -172,7 +172,7 @@ def _with_code(
     known: dict[str, str],
     tell: Callable[[str], None],
 ) -> dict[str, str]:
-    """Return the parameters with the package, which is uploaded."""
+    """Upload the package; return the parameters with it."""
     with TemporaryDirectory(prefix="dynamo-es-") as scratch:
         if wanted.package is not None:
             package = building.read(wanted.package)
@@ -188,7 +188,7 @@ def _with_code(
 
 
 def _variables(cloud: Cloud, stack: str) -> dict[str, str]:
-    """Return the variables that the stack's functions have already."""
+    """Return the variables that the stack's functions already have."""
     reply = ask(cloud.cloudformation, "GetTemplate", stack, StackName=stack)
     return template.variables_of(reply["TemplateBody"])
 
@@ -197,8 +197,8 @@ def _check_same_tables(known: dict[str, str], given: dict[str, str]) -> None:
     prefix = known[_PREFIX]
     if given.get(_PREFIX, prefix) != prefix:
         raise DeploymentError(
-            f"The tables of this stack begin with {prefix!r}. Another NamePrefix would make empty "
-            "ones in their place: deploy another stack."
+            f"The names of this stack's tables begin with {prefix!r}. Another NamePrefix would "
+            "replace them by empty tables: deploy another stack."
         )
 
 
@@ -210,7 +210,7 @@ def _check_no_tables(cloud: Cloud, prefix: str) -> None:
         except TableNotFoundError:
             continue
         raise DeploymentError(
-            f"The table {name} exists already, but there is no stack of this name. To use "
-            "the table with its events, give --import-tables. For other tables, give "
+            f"The table {name} already exists, but there is no stack of this name. To use the "
+            "table with its events, give --import-tables. For other tables, give "
             "--parameter NamePrefix=…"
         )

@@ -1,4 +1,4 @@
-"""A stack as it is: its state, its parameters, its outputs, and why it failed."""
+"""The current state of a stack: its status, its parameters, its outputs, and why it failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dynamo_es.cli.aws.deploying.cloud import Cloud
 
 ONLY_REVIEWED: Final = "REVIEW_IN_PROGRESS"
-"""A stack that has a change set, and nothing else yet."""
+"""Status of a stack that has only a change set so far."""
 
 SECONDS_BETWEEN_LOOKS: Final = 3.0
 _DELETED: Final = "DELETE_COMPLETE"
@@ -26,7 +26,7 @@ _MISSING: Final = "does not exist"
 _ADVICE: Final = {
     "ROLLBACK_COMPLETE": "Its creation failed. Delete it first: dynamo-es teardown --stack {name}",
     "ROLLBACK_FAILED": "Its creation failed. Delete it first: dynamo-es teardown --stack {name}",
-    "DELETE_FAILED": "Its deletion failed. Finish that: dynamo-es teardown --stack {name}",
+    "DELETE_FAILED": "Its deletion failed. To finish it: dynamo-es teardown --stack {name}",
     "UPDATE_ROLLBACK_FAILED": (
         "Its last update failed and could not be undone: see `aws cloudformation "
         "continue-update-rollback`."
@@ -39,11 +39,11 @@ class Stack:
     """A stack that exists.
 
     Attributes:
-        name: of the stack.
+        name: name of the stack.
         id: its ARN.
-        status: as CloudFormation names it.
-        parameters: their values.
-        outputs: their values.
+        status: CloudFormation's name of its status.
+        parameters: values of its parameters, by name.
+        outputs: values of its outputs, by name.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Stack:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether CloudFormation works on it."""
+        """Whether CloudFormation is working on it."""
         return self.status.endswith(_UNDER_WAY) and self.status != ONLY_REVIEWED
 
     @property
@@ -64,7 +64,7 @@ class Stack:
 
     @property
     def is_deleted(self) -> bool:
-        """Whether it is gone."""
+        """Whether it was deleted."""
         return self.status == _DELETED
 
 
@@ -93,11 +93,11 @@ def check_ready(stack: Stack) -> None:
     """Check that a stack can be changed.
 
     Raises:
-        DeploymentError: CloudFormation works on it, or its last change failed.
+        DeploymentError: CloudFormation is working on it, or its last change failed.
     """
     if stack.is_under_way:
         raise DeploymentError(
-            f"The stack {stack.name} is {stack.status}: wait until CloudFormation is done."
+            f"The stack {stack.name} is {stack.status}: wait until CloudFormation has finished."
         )
     if stack.status in _ADVICE:
         advice = _ADVICE[stack.status].format(name=stack.name)
@@ -105,7 +105,7 @@ def check_ready(stack: Stack) -> None:
 
 
 def events(cloud: Cloud, stack_id: str) -> list[dict[str, Any]]:
-    """Return what happened to a stack, oldest first."""
+    """Return the events of a stack, oldest first."""
     found = ask_for_all(
         cloud.cloudformation, "DescribeStackEvents", "StackEvents", StackName=stack_id
     )
@@ -119,18 +119,18 @@ def watch(
     tell: Callable[[dict[str, Any]], None],
     sleep: Callable[[float], None],
 ) -> Stack:
-    """Wait until CloudFormation is done with a stack; tell each event once.
+    """Wait until CloudFormation has finished with a stack; report each event once.
 
     Args:
         cloud: the clients.
-        stack_id: its ARN, because a deleted stack has no name.
+        stack_id: its ARN, because a deleted stack cannot be found by its name.
         before: ids of the events that happened earlier.
-        tell: gets each new event.
-        sleep: waits a number of seconds.
+        tell: called with each new event.
+        sleep: waits the given number of seconds.
     """
     seen, ended = set(before), False
     while True:
-        # Before the events: what happens in between is told the next time.
+        # Read the stack before its events: events in between are reported the next time.
         stack = find(cloud, stack_id)
         if stack is None:
             return Stack(stack_id, stack_id, _DELETED)
@@ -139,7 +139,7 @@ def watch(
                 seen.add(event["EventId"])
                 tell(event)
                 ended |= _ends(event, stack_id)
-        # Only with that event: for a moment, the state is still the one from before.
+        # The status alone is not enough, because at first it is still the old one.
         if stack.is_deleted or (ended and not stack.is_under_way):
             return stack
         sleep(SECONDS_BETWEEN_LOOKS)
@@ -151,7 +151,7 @@ def _ends(event: dict[str, Any], stack_id: str) -> bool:
 
 
 def failures(cloud: Cloud, stack_id: str, before: set[str]) -> Iterator[str]:
-    """Yield why resources failed, the first cause first."""
+    """Yield the reasons why resources failed, the first cause first."""
     for event in events(cloud, stack_id):
         reason = event.get("ResourceStatusReason", "")
         if (
@@ -164,13 +164,13 @@ def failures(cloud: Cloud, stack_id: str, before: set[str]) -> Iterator[str]:
 
 
 def raise_failure(cloud: Cloud, stack: Stack, before: set[str], what: str) -> None:
-    """Raise why a stack is not what it should be.
+    """Raise an error that explains why a deployment or a deletion failed.
 
     Args:
         cloud: the clients.
-        stack: as it is.
+        stack: the current stack.
         before: ids of the events that happened earlier.
-        what: such as ``deployed``.
+        what: the failed action as a participle, such as ``deployed``.
 
     Raises:
         DeploymentError: always.

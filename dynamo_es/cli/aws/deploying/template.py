@@ -1,4 +1,4 @@
-"""The template of a deployment, with the variables that its functions get."""
+"""The template of a deployment, with added variables of its functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FUNCTION: Final = "AWS::Lambda::Function"
 ADDED: Final = "AddedVariables"
-"""Where a deployed template says which variables of its functions are not its own."""
+"""Metadata key of a deployed template, for the variables that a deployment added."""
 
 
 NESTED: Final = "AWS::CloudFormation::Stack"
@@ -26,10 +26,10 @@ def load(file: Path | None = None) -> dict[str, Any]:
     """Return a template, with functions in their long form.
 
     Args:
-        file: a template of your own; None: infra/app.yaml.
+        file: your own template; None: infra/app.yaml.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is no template.
+        ConfigurationError: the file cannot be read, or is not a template.
     """
     if file is None:
         return parse_yaml(text_of("app"))
@@ -64,18 +64,18 @@ def with_variables(
     *,
     changed: bool = False,
 ) -> str:
-    """Return the text of a template whose functions have more variables.
+    """Return the text of a template with additional variables of its functions.
 
-    Without variables and changes it is the text of the file, so that comments stay.
+    Without variables and changes, the text is that of the file, with its comments.
 
     Args:
-        template: as `load` returns it.
-        variables: of the environment.
-        file: where it comes from; None: infra/app.yaml.
-        changed: whether the template is another one than in the file.
+        template: the template, from `load`.
+        variables: the environment variables to add.
+        file: file of the template; None: infra/app.yaml.
+        changed: whether the template differs from the file.
 
     Raises:
-        ConfigurationError: a variable that the template sets itself.
+        ConfigurationError: the template itself sets one of the variables.
     """
     if not variables and not changed:
         return text_of("app") if file is None else file.read_text(encoding="utf-8")
@@ -98,18 +98,18 @@ def with_variables(
 def upload_nested(
     template: dict[str, Any], folder: Path, upload: Callable[[Path, str], str]
 ) -> bool:
-    """Upload the files that nested stacks name as their templates, and name the uploads instead.
+    """Upload the files of nested stacks, and put the addresses of the uploads into the template.
 
     Args:
-        template: as `load` returns it; it is changed.
-        folder: of its file, which a nested stack's ``TemplateURL`` begins at.
-        upload: given a file and its text, uploads it and returns its address.
+        template: the template, from `load`. It is changed.
+        folder: folder of its file, to which a nested stack's ``TemplateURL`` is relative.
+        upload: uploads a file, given its path and text; returns its address.
 
     Returns:
         Whether the template was changed.
 
     Raises:
-        ConfigurationError: a file cannot be read, or is no template.
+        ConfigurationError: a file cannot be read, or is not a template.
     """
     nested = _nested(template)
     for resource in nested:
@@ -125,7 +125,7 @@ def check_nested(template: Mapping[str, Any], folder: Path) -> None:
     """Check that each file that a nested stack names is a template.
 
     Raises:
-        ConfigurationError: a file cannot be read, or is no template.
+        ConfigurationError: a file cannot be read, or is not a template.
     """
     for resource in _nested(template):
         file = (folder / resource["Properties"]["TemplateURL"]).resolve()

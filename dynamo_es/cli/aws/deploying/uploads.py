@@ -1,4 +1,4 @@
-"""Uploads packages and templates, each under a name that its content decides."""
+"""Uploads packages and templates, each under a name derived from its content."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WITHOUT_LOCATION: Final = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket of this account, where functions find their code.
+    """A bucket of this account, with the code of functions.
 
     Attributes:
-        name: of the bucket.
+        name: name of the bucket.
         owner: id of the account. Requests to a bucket of another account fail.
         cloud: the clients.
     """
@@ -33,17 +33,17 @@ class Bucket:
     cloud: Cloud
 
     def upload_package(self, stack: str, package: Package) -> str:
-        """Upload a package unless it is there; return its key."""
+        """Upload a package unless it is already there; return its key."""
         key = f"{stack}/{package.key}"
         self._put(key, package.path.read_bytes())
         return key
 
     def upload_template(self, stack: str, text: str, name: str = "app") -> str:
-        """Upload a template unless it is there; return its address."""
+        """Upload a template unless it is already there; return its address."""
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         key = f"{stack}/{name}-{__version__}-{digest}.yaml"
         self._put(key, text.encode())
-        # An emulator too takes the address of AWS, for what is in its own buckets.
+        # An emulator also takes AWS's address for its own buckets.
         address: str = self.cloud.s3.meta.endpoint_url
         if self.cloud.is_emulator:
             address = f"https://s3.{self.cloud.region}.amazonaws.com"
@@ -60,11 +60,11 @@ def open_bucket(cloud: Cloud, name: str | None) -> tuple[Bucket, bool]:
 
     Args:
         cloud: the clients.
-        name: of your bucket; None: a bucket of the account and region, which is created if it is
-            missing, without public access.
+        name: name of your bucket; None: the default one of the account and region, which is created
+            without public access if it is missing.
 
     Raises:
-        DeploymentError: your bucket does not exist, or it belongs to another account.
+        DeploymentError: your bucket does not exist, or belongs to another account.
         ServiceError: AWS refused or did not answer.
     """
     owner = ask(cloud.sts, "GetCallerIdentity")["Account"]

@@ -1,1 +1,1 @@
-"""Makes the zip of a Lambda function, of which the same input makes the same bytes."""
+"""Builds the zip of a Lambda function. The same input gives the same bytes."""

@@ -1,4 +1,4 @@
-"""Builds a package, and reads what a package says about itself."""
+"""Builds a package, and reads the manifest of a package."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from dynamo_es.cli.aws.packaging.runtimes import Target
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
 
 MANIFEST: Final = "dynamo_es_package.json"
-"""File in a package that says which runtime it was built for."""
+"""File in a package that names the runtime for which it was built."""
 MOST_BYTES: Final = 262_144_000
-"""What Lambda takes of a function, unpacked, with its layers."""
+"""The most unpacked bytes of a function with its layers that Lambda accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What a package is made of.
+    """The description of a package to build.
 
     Attributes:
-        target: where it runs.
-        extras: of dynamo_es, such as ``encryption``.
-        added: your files, and folders under their names.
-        requirement_files: what your code needs, as pip reads it.
-        constraint_files: versions, as pip reads them.
+        target: the runtime and the architecture.
+        extras: extras of dynamo_es, such as ``encryption``.
+        added: your files and folders, which keep their names.
+        requirement_files: requirements of your code, in pip's format.
+        constraint_files: versions, in pip's format.
         without_boto3: whether the runtime's own boto3 is used.
         layer: whether it is a layer instead of a function's code.
     """
@@ -61,11 +61,11 @@ class Package:
     """A package that was built.
 
     Attributes:
-        path: of the zip.
-        target: where it runs.
-        digest: 12 digits that stand for its content.
-        release: of dynamo_es in it.
-        compiled: whether it holds bytecode.
+        path: path of the zip.
+        target: the runtime and the architecture.
+        digest: 12 hex digits of the hash of its content.
+        release: release of dynamo_es in it.
+        compiled: whether it contains bytecode.
     """
 
     path: Path
@@ -76,21 +76,22 @@ class Package:
 
     @property
     def key(self) -> str:
-        """Its name in a bucket. Another content has another name."""
+        """Its name in a bucket. A package with other content has another name."""
         target = f"py{self.target.python}-{self.target.architecture}"
         return f"dynamo_es-{self.release}-{target}-{self.digest}.zip"
 
 
 def build(recipe: Recipe, into: Path) -> Package:
-    """Build a package: dynamo_es, what it needs, and your code, for one runtime.
+    """Build a package with dynamo_es, its dependencies and your code, for one runtime.
 
     Args:
-        recipe: what to put into it.
-        into: folder of the zip, whose name carries release, runtime and content.
+        recipe: the description of the package.
+        into: folder for the zip, whose name contains release, runtime and a hash of the content.
 
     Raises:
         ConfigurationError: a file is missing, or an extra is unknown.
-        DeploymentError: a package cannot be had for that runtime, or all is too large for Lambda.
+        DeploymentError: a dependency is not available for the runtime, or the package is too large
+            for Lambda.
     """
     for path in (*recipe.added, *recipe.requirement_files, *recipe.constraint_files):
         if not path.exists():
@@ -103,8 +104,8 @@ def build(recipe: Recipe, into: Path) -> Package:
         pack(draft, folder, under="python/" if recipe.layer else "")
         if (size := unpacked_size(draft)) > MOST_BYTES:
             raise DeploymentError(
-                f"The package has {size / 1e6:.0f} MB unpacked, and Lambda takes "
-                f"{MOST_BYTES / 1e6:.0f} MB. Add less, or use an image."
+                f"The package has {size / 1e6:.0f} MB unpacked, but Lambda takes at most "
+                f"{MOST_BYTES / 1e6:.0f} MB. Add less, or use a container image."
             )
         package = Package(
             path=draft,
@@ -119,7 +120,7 @@ def build(recipe: Recipe, into: Path) -> Package:
 
 
 def gather(recipe: Recipe, folder: Path) -> bool:
-    """Put all that a package holds into an empty folder; return whether it holds bytecode."""
+    """Put the content of a package into an empty folder; return whether it contains bytecode."""
     options = [f"--requirement={path}" for path in recipe.requirement_files]
     options += [f"--constraint={path}" for path in recipe.constraint_files]
     wanted = requirements(recipe.extras, without_boto3=recipe.without_boto3)
@@ -146,7 +147,7 @@ def read(path: Path) -> Package:
     """Return a package from its zip.
 
     Raises:
-        ConfigurationError: it is not a zip that `dynamo-es package` made.
+        ConfigurationError: the file is not a zip that `dynamo-es package` made.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -162,5 +163,5 @@ def read(path: Path) -> Package:
     except (OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise ConfigurationError(
             f"{path} is not a package that `dynamo-es package` built: it has no {MANIFEST} that "
-            "says for which runtime."
+            "names the runtime."
         ) from error

@@ -1,4 +1,4 @@
-"""What is in a package: removes what no function reads, compiles, packs and hashes the rest."""
+"""Prepares the content of a package: removes unused files, then compiles, packs and hashes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICES: Final = frozenset({"dynamodb", "dynamodbstreams", "events", "kms", "sns", "sqs", "sts"})
-"""Of botocore's data, what dynamo_es calls."""
+"""The AWS services that dynamo_es calls, whose data in botocore is kept."""
 RUNTIME_BRINGS: Final = (
     "boto3",
     "botocore",
@@ -32,7 +32,7 @@ _NEVER_READ: Final = (
     "dynamo_es/cdk.py",
     "dynamo_es/ui",
     "botocore/data/*/*/examples-1.*",
-    # How and when it was installed differs from one build to the next.
+    # Facts about the installation, which differ between builds.
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
     "*.dist-info/REQUESTED",
@@ -48,14 +48,14 @@ _SHORT_HASH: Final = 12
 def prune(
     folder: Path, services: frozenset[str] = SERVICES, *, without_boto3: bool = False
 ) -> None:
-    """Remove what a function never reads: other services' data, examples, tests, type hints.
+    """Remove files that a function never reads: other services' data, examples, tests, type hints.
 
     The licences of all packages stay.
 
     Args:
-        folder: that packages were installed into.
-        services: the services of AWS whose data stay, by the names of boto3.
-        without_boto3: whether to remove what the runtime brings itself.
+        folder: folder with the installed packages.
+        services: AWS services whose data stays, by boto3's names.
+        without_boto3: whether to remove the packages that the runtime already has.
     """
     if without_boto3:
         for name in RUNTIME_BRINGS:
@@ -74,11 +74,11 @@ def prune(
 
 
 def compile_all(folder: Path, python: str = sys.executable) -> None:
-    """Compile to bytecode that is taken as it is, whatever the times of the files in the zip.
+    """Compile to bytecode that is used regardless of the file times in the zip.
 
     Args:
-        folder: of the package.
-        python: the interpreter, which must be of the runtime's version.
+        folder: folder of the package.
+        python: path of an interpreter of the runtime's version.
     """
     options = ("-q", "-s", str(folder), "--invalidation-mode", "unchecked-hash")
     subprocess.run(  # noqa: S603 - an interpreter
@@ -87,11 +87,11 @@ def compile_all(folder: Path, python: str = sys.executable) -> None:
 
 
 def pack(path: Path, folder: Path, under: str = "") -> None:
-    """Write a zip that depends on its content alone: the same files make the same bytes.
+    """Write a zip that depends only on its content, so that the same files give the same bytes.
 
     Args:
-        path: of the zip.
-        folder: whose files it holds.
+        path: path of the zip.
+        folder: folder with the files.
         under: prefix of their names, such as ``python/`` in a layer.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -103,9 +103,9 @@ def pack(path: Path, folder: Path, under: str = "") -> None:
 
 
 def content_hash(path: Path) -> str:
-    """Return 12 digits that stand for a zip's names and contents.
+    """Return 12 hex digits of a hash of a zip's names and contents.
 
-    Bytecode counts only by its name: an interpreter may write the same code in other bytes.
+    Of bytecode only the name counts, because interpreters may write different bytes for it.
     """
     digest = hashlib.sha256()
     with zipfile.ZipFile(path) as archive:
@@ -117,13 +117,13 @@ def content_hash(path: Path) -> str:
 
 
 def unpacked_size(path: Path) -> int:
-    """Return the bytes that the files of a zip take."""
+    """Return the unpacked size of a zip in bytes."""
     with zipfile.ZipFile(path) as archive:
         return sum(entry.file_size for entry in archive.infolist())
 
 
 def copy_into(source: Path, folder: Path) -> None:
-    """Copy a file, or a folder under its name, without what Python left there."""
+    """Copy a file or a folder under its own name, without Python's cached bytecode."""
     ignored = shutil.ignore_patterns("__pycache__")
     if source.is_dir():
         shutil.copytree(source, folder / source.resolve().name, ignore=ignored, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""Puts dynamo_es and what it needs into a folder, for another version of Python if need be."""
+"""Installs dynamo_es and its dependencies into a folder, also for another version of Python."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 
 def requirements(extras: Sequence[str], *, without_boto3: bool = False) -> list[str]:
-    """Return what dynamo_es needs, as this installation says.
+    """Return the requirements of dynamo_es, from the metadata of this installation.
 
     Args:
         extras: names of extras, such as ``encryption``.
@@ -41,14 +41,14 @@ def requirements(extras: Sequence[str], *, without_boto3: bool = False) -> list[
     """
     if unknown := [extra for extra in extras if extra not in EXTRAS]:
         raise ConfigurationError(
-            f"A function has no extra {unknown[0]!r}. Extras: {', '.join(EXTRAS)}."
+            f"There is no extra {unknown[0]!r} for functions. Extras: {', '.join(EXTRAS)}."
         )
     try:
         declared = distribution(_NAME).requires or ()
     except PackageNotFoundError:
         raise ConfigurationError(
-            "dynamo_es is not installed, only on Python's path, so that its requirements are "
-            "not known: pip install dynamo_es"
+            "dynamo_es is only on Python's path but not installed, so its requirements are "
+            "unknown: pip install dynamo_es"
         ) from None
     wanted = []
     for line in declared:
@@ -77,17 +77,17 @@ def copy_ourselves(folder: Path) -> None:
 def install(folder: Path, wanted: Sequence[str], target: Target) -> None:
     """Install requirements into a folder, for a runtime, as wheels.
 
-    It takes pip, or uv where pip is not installed. Both read their own settings: an index, or a
-    folder of wheels, is configured there.
+    It uses pip, or uv if pip is not installed. Both read their own settings, where you can
+    configure an index or a folder of wheels.
 
     Args:
-        folder: gets the packages.
+        folder: folder for the packages.
         wanted: requirements, and options such as ``--requirement FILE``.
-        target: the runtime.
+        target: the runtime and the architecture.
 
     Raises:
         ConfigurationError: neither pip nor uv is installed.
-        DeploymentError: a package cannot be had for that runtime.
+        DeploymentError: a package is not available for the runtime.
     """
     if not wanted:
         return
@@ -100,7 +100,7 @@ def install(folder: Path, wanted: Sequence[str], target: Target) -> None:
     if done.returncode:
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise DeploymentError(
-            f"The packages for {target.runtime} on {target.architecture} could not be installed: "
+            f"Could not install the packages for {target.runtime} on {target.architecture}: "
             + " ".join(said[-_LAST_LINES:])
         )
 
@@ -122,7 +122,7 @@ def _installer(target: Target) -> list[str]:
 
 
 def interpreter(target: Target) -> str | None:
-    """Return an interpreter of the runtime's version, to compile with; None if there is none."""
+    """Return an interpreter of the runtime's version, for compiling; None if there is none."""
     if target.python == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     return shutil.which(f"python{target.python}")

@@ -1,4 +1,4 @@
-"""Lambda's runtimes and architectures, as the templates name them, and what pip calls them."""
+"""Lambda's runtimes and architectures, by their names in the templates and in pip."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ARCHITECTURES: Final = ("arm64", "x86_64")
 DEFAULT_RUNTIME: Final = "python3.13"
 DEFAULT_ARCHITECTURE: Final = "arm64"
 
-# The newest C library that a wheel may want: of Amazon Linux 2, and of Amazon Linux 2023.
+# The C libraries that a wheel may require: on Amazon Linux 2, and on Amazon Linux 2023.
 _OLDER_LIBRARY: Final = ("2_26", "2_17")
 _LIBRARY: Final = ("2_34", "2_28", "2_17")
 _ON_OLDER_LINUX: Final = frozenset({"python3.11"})
@@ -21,7 +21,7 @@ _MACHINES: Final = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a package runs.
+    """The runtime and the architecture for which a package is built.
 
     Attributes:
         runtime: Lambda's name, such as ``python3.13``.
@@ -49,7 +49,7 @@ class Target:
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """The platforms whose wheels run there, as pip names them, best first."""
+        """The platforms whose wheels run there, by pip's names, best first."""
         machine = _MACHINES[self.architecture]
         libraries = _OLDER_LIBRARY if self.runtime in _ON_OLDER_LINUX else _LIBRARY
         return (*(f"manylinux_{each}_{machine}" for each in libraries), f"manylinux2014_{machine}")

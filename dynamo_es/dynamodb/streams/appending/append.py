@@ -1,8 +1,8 @@
-"""Appends events: one conditional put after the stream's head, and reads if its outcome is unclear.
+"""Appends events with one conditional put after the stream's head.
 
-DynamoDB refuses the put where a commit stands, or a fence that closes the generation, and returns
-that item. Mostly the item alone decides whether the events are stored; if not, the append reads the
-stream. If the outcome stays unknown, the append says so.
+DynamoDB refuses the put if a commit, or a fence that closes the generation, is stored there, and
+returns that item. Usually the item shows whether the events are stored. If it does not, the append
+reads the stream. If the outcome is still unknown, it raises `AppendOutcomeUnknownError`.
 """
 
 from __future__ import annotations
@@ -42,18 +42,19 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Append:
-    """One append to a stream: run it once, then read what it stored.
+    """One append to a stream. Run it once, then read the attributes.
 
     Attributes:
         stream: the stream.
-        events: one or more, checked already.
+        events: the events, one or more, already checked.
         expected: version that the stream must have; None: any.
         generation: generation in which the stream must have that version; None: any.
-        versionless: whether the events carry no versions.
-        enlisted: writes to other tables in the same transaction, checked already.
-        commits: the commits that it put; empty if the events were stored already.
-        stored_in: generation that the events are stored in; 0 until they are.
-        last: version (or, without versions, number) of the last event; 0 until it is stored.
+        versionless: whether the stream is versionless.
+        enlisted: writes to other tables in the same transaction, already checked.
+        commits: the commits that it put; empty if the events were stored before.
+        stored_in: generation in which the events are stored; 0 until they are stored.
+        last: version (or number, in a versionless stream) of the last event, 1-based; 0 until it is
+            stored.
     """
 
     stream: Stream
@@ -74,7 +75,7 @@ class Append:
         events: Sequence[RawEvent],
         enlisted: Sequence[EnlistedWrite] = (),
     ) -> Self:
-        """Return the append that `StorageStrategy.insert_events` asks for."""
+        """Return the append for the arguments of `StorageStrategy.insert_events`."""
         expected = generation = None
         if isinstance(versioning, ExplicitVersioning):
             expected, generation = versioning.expected_version, versioning.generation
@@ -155,14 +156,14 @@ class Append:
             if isinstance(outcome, Stored):
                 return outcome
             lost += 1
-            # Retrying after the returned commit saves a read, but a writer several commits late
-            # would never catch up: it reads again every second time.
+            # Retrying after the returned commit saves a read, but a writer that is several commits
+            # late would never catch up. So it reads again every second time.
             head = outcome.head if lost % 2 else None
-            if lost > 2:  # noqa: PLR2004 - two losses are no sign of a crowd
+            if lost > 2:  # noqa: PLR2004 - two losses do not mean many writers
                 yield Pause(lost)
 
     def _create(self) -> Steps[Stored | Commit]:
-        """Begin a generation; return the newest commit instead if the stream exists."""
+        """Begin a generation. If the stream exists, return its newest commit instead."""
         stream = self.stream
         generation = stream.now_in_microseconds()
         lost = 0
@@ -187,10 +188,11 @@ class Append:
                         raise self._unknown(outcomes.MAY_ARRIVE)
                     return Stored(0) if stored else newest
             if collision.maybe_ours:
-                # Stored and deleted since, or still on its way: another put would store it twice.
+                # The events were stored and then deleted, or the put is still on its way. Another
+                # put could store them twice.
                 raise self._unknown(outcomes.DELETED)
-            if leftover:  # of a deletion that crashed, or is under way
-                # here: few processes meet one
+            if leftover:  # a deletion crashed, or is still running
+                # Imported here, because few processes need it.
                 from dynamo_es.dynamodb.streams.delete import finish_deletion
 
                 yield from finish_deletion(stream)
@@ -234,7 +236,7 @@ class Append:
         )
 
     def _look_up(self, head: Head, reason: str, *, maybe_ours: bool = True) -> Steps[Collision]:
-        """Read the place of the events. If it is empty, they may still be on their way."""
+        """Read the item at the events' version. If there is none, the put may still arrive."""
         stream = self.stream
         try:
             response = yield get_item(stream.table, stream.key, head.version + 1)
@@ -254,12 +256,12 @@ class Append:
         stream = self.stream
         commit = collision.commit_of(head.generation)
         if commit is not None and not self._agrees(commit, head.version):
-            # A version is written once in a generation: our events never get there.
+            # A version is written once in a generation, so our events can never get there.
             seen = stream.heads.remember(stream.key, commit.head, commit.version)
             return Overtaken(seen, commit)
         stream.heads.forget(stream.key)
         if commit is not None:
-            # The same events: if the read that follows fails, they may still be stored.
+            # The item has the same events. If the next read fails, they may still be stored.
             collision = collision._replace(maybe_ours=True)
         newest = yield from self._look(newest_commit(stream), collision)
         if newest is not None and newest.generation == head.generation:
@@ -270,7 +272,10 @@ class Append:
         return Overtaken(None if newest is None else newest.head, commit)
 
     def _look(self, steps: Steps[T], collision: Collision) -> Steps[T]:
-        """Read for a collision; if its put may have landed, a failed read leaves that unknown."""
+        """Read the stream after a collision.
+
+        If the put may have been carried out and the read fails, the outcome is unknown.
+        """
         try:
             return (yield from steps)
         except (ServiceError, StoredItemError) as error:
@@ -283,10 +288,10 @@ class Append:
             raise
 
     def _is_stored_after(self, version: int, newest: Commit) -> Steps[bool]:
-        """Whether the events are stored right after ``version`` in the stream that ``newest`` ends.
+        """Return whether the events are stored directly after ``version``.
 
         Raises:
-            StreamChanged: the stream was deleted meanwhile.
+            StreamChanged: the stream was deleted in the meantime.
         """
         self.stored_in = newest.generation
         if version + len(self.events) > newest.last:
@@ -302,10 +307,10 @@ class Append:
         raise outcomes.StreamChanged
 
     def _newest_above(self, expected: int) -> Steps[tuple[Commit | None, bool | None]]:
-        """Return the newest commit, and whether the events are stored; None: not looked for.
+        """Return the newest commit, and whether the events are stored; None: not checked.
 
-        A process that saw the stream above the expected version expects a conflict, unless the
-        events are stored. One load shows both.
+        A process that saw the stream above the expected version expects a conflict, unless its
+        events are already stored. One load shows both.
         """
         seen = self.stream.heads.recall(self.stream.key)
         if seen is None or seen.head.version <= expected:
@@ -324,19 +329,19 @@ class Append:
         return newest, [event.uuid for event in found] == [event.uuid for event in self.events]
 
     def _agrees(self, commit: Commit, version: int) -> bool:
-        """Whether a commit has the events put after ``version``, as far as both go."""
+        """Return whether a commit has this append's events where both overlap after ``version``."""
         put = self.events[commit.version - version - 1 :]
         pairs = zip(event_uuids(commit.item, self.stream.most_bytes), put, strict=False)
         return bool(put) and all(uuid == event.uuid for uuid, event in pairs)
 
     def _remembered(self) -> Head | None:
-        """Return the remembered head if it fits; a stale one does not prove mixed versions."""
+        """Return the remembered head if it fits. A stale one does not prove mixed versioning."""
         head = self.stream.heads.get(self.stream.key)
         return head if head is not None and head.versionless is self.versionless else None
 
     def _check_mixing(self, head: Head, *, maybe_ours: bool = False) -> None:
         if maybe_ours:
-            return  # another generation has other versions; the events may be stored in theirs
+            return  # the events may be stored in another generation, which has its own versioning
         if head.versionless and not self.versionless:
             raise ExpectedVersionUsedOnVersionlessStream(self.stream.id)
         if self.versionless and not head.versionless:

@@ -1,8 +1,8 @@
-"""Appending to several streams in one transaction: to all of them, or to none.
+"""Appends to several streams in one transaction: to all of them, or to none.
 
-The transaction puts the commits, and checks the streams that must stay unchanged: nothing is at
-their next version. If it is refused, the items that came back mostly show which streams have
-changed; if not, the streams are read.
+The transaction puts the commits. It also checks that the streams that must stay unchanged have no
+item at their next version. If DynamoDB refuses it, the returned items usually show which streams
+have changed. If they do not, the append reads the streams.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def append_to_all(
     checks: Sequence[Check] = (),
     enlisted: Sequence[EnlistedWrite] = (),
 ) -> Steps[list[StoredVersion]]:
-    """Append to all streams or to none, as `StorageStrategy.insert_all` says."""
+    """Append to all streams or to none; see `StorageStrategy.insert_all`."""
     call = _AppendAll(parts, checks, enlisted)
     for attempt in range(1, _MOST_TRIES + 1):
         try:
@@ -75,7 +75,7 @@ class _AppendAll:
         parts: the append to each stream.
         checks: the streams that must stay unchanged.
         enlisted: writes to other tables in the same transaction.
-        closed: generations that have ended, by stream key: what they left was in the way.
+        closed: the ended generations, by stream key, whose leftovers refused a commit.
     """
 
     parts: Sequence[PartAppend]
@@ -84,7 +84,7 @@ class _AppendAll:
     closed: dict[str, int] = field(default_factory=dict)
 
     def try_once(self) -> Steps[bool]:
-        """Append once. Return whether all events are stored; if not, try again."""
+        """Try once to append. Return whether all events are stored; if not, try again."""
         heads: dict[str, Head] = {}
         conflicts: dict[StreamId, ConcurrentStreamWriteError] = {}
         for part in (*self.parts, *self.checks):
@@ -104,9 +104,9 @@ class _AppendAll:
     def _refuse_unless_stored(
         self, conflicts: dict[StreamId, ConcurrentStreamWriteError]
     ) -> Steps[bool]:
-        """Refuse for streams that have changed, unless an earlier call stored the events."""
+        """Raise for the streams that have changed, unless an earlier call stored the events."""
         if not any(part.stream.id in conflicts for part in self.parts):
-            # Streams may change once the events are stored.
+            # After an earlier call has stored the events, the streams may have changed.
             found = yield from self.parts[0].look()
             if found.stored:
                 return (yield from self._outcome({}, {}))
@@ -137,7 +137,7 @@ class _AppendAll:
         """Return the one request of the call.
 
         Raises:
-            CommitTooLargeError: it is more than one transaction takes.
+            CommitTooLargeError: the request is too large for one transaction.
         """
         checks = [
             check_unchanged(check.stream.table, check.key, heads[check.key])
@@ -183,20 +183,20 @@ class _AppendAll:
         heads: Mapping[str, Head],
         doubt: str | None = None,
     ) -> Steps[bool]:
-        """Whether the events of all streams are stored; False: none are, and all may be appended.
+        """Return whether the events of all streams are stored; False: none are, so try again.
 
         Args:
             in_the_way: the items that refused the transaction, by stream key.
-            heads: the heads that the transaction was made for, by stream key.
-            doubt: why an attempt of it may have been carried out, or may still be; None: that is
+            heads: the heads after which the transaction was to write, by stream key.
+            doubt: why an attempt may have been carried out, or may be later; None: that is
                 impossible.
 
         Raises:
             AppendAllConflictError: a stream is at another version.
-            AppendOutcomeUnknownError: the events may have been stored, or may still be.
+            AppendOutcomeUnknownError: the events may have been stored, or may be later.
         """
         seen = _Seen(doubt)
-        # The refused ones first: they show the conflicts, and the others need no read.
+        # Begin with the refused streams. They show the conflicts, and the others need no read.
         for part in sorted(self.parts, key=lambda part: part.key not in in_the_way):
             if part.key not in in_the_way and seen.shows_that_nothing_is_stored:
                 break
@@ -219,12 +219,12 @@ class _AppendAll:
         return False
 
     def _make_way(self, in_the_way: Mapping[str, Item | None]) -> Steps[None]:
-        """Finish deletions whose remains refused the first commit of a new generation."""
+        """Finish deletions whose leftovers refused the first commit of a new generation."""
         for part in self.parts:
             item = in_the_way.get(part.key)
             if part.expected == 0 and item is not None:
                 if not is_fence(item):
-                    # here: few processes meet one
+                    # Imported here, because few processes need it.
                     from dynamo_es.dynamodb.streams.delete import finish_deletion
 
                     yield from finish_deletion(part.stream)
@@ -232,7 +232,7 @@ class _AppendAll:
         for check in self.checks:
             item = in_the_way.get(check.key)
             if check.expected == 0 and item is not None:
-                # There is no stream, so this is what the deletion of that generation left so far.
+                # The stream does not exist, so the item is a leftover of a deletion.
                 self.closed[check.key] = generation_of(item)
 
     def refusal(
@@ -245,14 +245,14 @@ class _AppendAll:
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of the appends after a refusal, or without an answer.
+    """The state of the appends after a refusal, or without a reply.
 
     Attributes:
         doubt: why the transaction may have been carried out; None: it was not.
-        stored: those whose events are stored.
-        conflicts: why the others cannot be stored.
-        free: whether the events of one are not stored, and can be.
-        unknown: the error of one that may have been stored in a generation that has ended.
+        stored: the appends whose events are stored.
+        conflicts: why others cannot be stored, by stream.
+        free: whether an append's events are not stored but can be.
+        unknown: the error of an append that may have been stored in a generation that has ended.
     """
 
     doubt: str | None
@@ -263,18 +263,18 @@ class _Seen:
 
     @property
     def shows_that_nothing_is_stored(self) -> bool:
-        """Whether the other appends need no look."""
+        """Whether nothing is stored, so that the other appends need no read."""
         return bool(self.conflicts) or (self.free and self.doubt is None)
 
     def take(self, part: PartAppend, found: Found, head: Head | None) -> None:
-        """Take what was found of an append that the transaction made after a head."""
+        """Add the state of an append that the transaction was to make after a head."""
         if found.stored:
             self.stored.append(part)
         elif found.conflict is None:
             self.free = True
         elif self.doubt is None or (head is not None and 0 < found.generation <= head.generation):
-            # Each version is written once in a generation, and an older generation that is live
-            # keeps a newer one out: our events are not there.
+            # Our events are not stored: each version is written once in a generation, and while an
+            # older generation exists, no newer one can begin.
             self.conflicts[part.stream.id] = found.conflict
         else:
             self.unknown = part.unknown(f"{self.doubt}, and this stream is at another version now")
@@ -283,7 +283,7 @@ class _Seen:
 def _find_part(
     part: PartAppend, in_the_way: Mapping[str, Item | None], head: Head | None, doubt: str | None
 ) -> Steps[Found]:
-    """Return where a stream stands; if that cannot be read, a doubt stays one."""
+    """Return the state of a stream. If it cannot be read, a doubt makes the outcome unknown."""
     try:
         return (yield from _find(part, in_the_way.get(part.key), head))
     except (ServiceError, StoredItemError, StreamChanged, VersioningMismatch) as error:
@@ -293,7 +293,7 @@ def _find_part(
 
 
 def _find(part: PartAppend, in_the_way: Item | None, head: Head | None) -> Steps[Found]:
-    """Return where a stream stands, from the item in the way if it shows that."""
+    """Return the state of a stream, from the item that refused the transaction if it shows it."""
     found = part.shown_by(in_the_way, head)
     if found is None:
         part.stream.heads.forget(part.key)

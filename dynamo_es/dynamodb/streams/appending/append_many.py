@@ -1,10 +1,10 @@
-"""Appends to many streams at once, each on its own.
+"""Appends to many streams at once, each independently.
 
-Every append runs its ordinary algorithm, side by side with the others. Their reads go at once, and
-their puts go as ``INSERT`` statements, 25 a request. DynamoDB carries out each statement by itself
-and bills it as the put that it stands for. An ``INSERT`` succeeds only where no item is, so
-any item in its place refuses it, also a fence of an earlier generation. The refusal does not show
-that item. So the put itself follows, and the append decides as it does alone.
+Every append runs its ordinary algorithm, side by side with the others. Their reads are sent at
+once, and their puts become ``INSERT`` statements, 25 in a request. DynamoDB carries out each
+statement separately, and bills it like a put. An ``INSERT`` fails if any item exists there, even a
+fence of an earlier generation, and does not return that item. So after a refusal the ordinary put
+follows, and the append decides as usual.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Request, Response, Steps
 
 AT_ONCE: Final = 200
-"""Streams that are appended to at a time: their events are in memory in the stored form."""
+"""How many streams are appended to at a time. Their events are in memory in the stored form."""
 
 
 def append_to_many(appends: Sequence[Append]) -> Steps[list[AppendResult]]:
-    """Carry out each append as if it were alone; return its result or its error, in order.
+    """Carry out each append independently; return the result or the error of each, in order.
 
     Appends to the same stream run in their order. After a `ServiceError`, appends that have not
-    begun are not tried and get the same error: they would fail in the same way.
+    begun get the same error without a try, because they would fail in the same way.
     """
     if len(appends) == 1:
         return (yield from _in_order(appends, _Outage()))
@@ -65,7 +65,7 @@ class _Outage:
 
 
 def _in_order(appends: Sequence[Append], outage: _Outage) -> Steps[list[AppendResult]]:
-    """Append to one stream, one append after the other."""
+    """Run the appends to one stream, one after the other."""
     results: list[AppendResult] = []
     for append in appends:
         if outage.error is not None:
@@ -75,7 +75,7 @@ def _in_order(appends: Sequence[Append], outage: _Outage) -> Steps[list[AppendRe
             results.append((yield from append.run()))
         except OutcomeUnknown as unknown:
             results.append(unknown.error)
-        except Exception as error:  # noqa: BLE001 - the others go on, and the caller gets it
+        except Exception as error:  # noqa: BLE001 - the others continue, and the caller gets it
             results.append(error)
         if isinstance(results[-1], ServiceError):
             outage.error = results[-1]
@@ -87,15 +87,15 @@ class _Sender:
     """Sends the requests of many appends at once.
 
     Attributes:
-        taken: places of the events table that held an item when an ``INSERT`` came.
+        taken: keys in the events table at which an ``INSERT`` found an item.
     """
 
     taken: set[tuple[str, str]] = field(default_factory=set)
 
     def send(self, requests: Sequence[Request]) -> Steps[list[Response | Exception]]:
-        """Send requests and return the reply or the error of each, as if it were sent alone."""
+        """Send requests; return the reply or the error of each, as if it had been sent alone."""
         inserts = [place for place, each in enumerate(requests) if self._can_be_inserted(each)]
-        if len(inserts) < 2:  # noqa: PLR2004 - a put alone shows the item in its place
+        if len(inserts) < 2:  # noqa: PLR2004 - a single put returns the item that refuses it
             return (yield from together(requests))
         answers: dict[int, Response | Exception] = {}
         refused: dict[int, bool] = {}
@@ -128,10 +128,10 @@ def _after_insert(
     reply: Response | Exception,
     maybe_landed: bool,  # noqa: FBT001 - one of two facts
 ) -> Response | Exception:
-    """Return the outcome of a put, given that something refused its ``INSERT`` before.
+    """Return the outcome of a put whose ``INSERT`` was refused before.
 
-    If the put shows that item, the append decides. If not, it may be the append's own: the network
-    may have delivered the ``INSERT`` twice.
+    If the put returns the item that refuses it, the append decides. If not, the item may be the
+    append's own, because the network may have delivered the ``INSERT`` twice.
     """
     if isinstance(reply, ConditionRefused):
         return ConditionRefused(reply.items, maybe_landed=maybe_landed or reply.maybe_landed)

@@ -1,4 +1,4 @@
-"""`PartAppend` and `Check`: one stream's part in an append to several streams."""
+"""`PartAppend` and `Check`: the part of one stream in an append to several streams."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """Where a stream stands, seen from its part in the call.
+    """The state of a stream, as far as its part in the call needs it.
 
     Attributes:
         stored: whether the events are stored at their versions.
-        conflict: why they cannot be stored; None: they are, or the stream is at the expected
+        conflict: why they cannot be stored; None: they are stored, or the stream is at the expected
             version.
-        generation: the live one; 0: the stream does not exist.
+        generation: the current generation; 0: the stream does not exist.
     """
 
     stored: bool
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 class PartAppend(Append):
     """An append to one stream, alone or as a part of one append to several.
 
-    As a part its expected version is explicit; alone it runs as every `Append`.
+    As a part it has an explicit expected version. Alone it runs like any `Append`.
     """
 
     __slots__ = ()
@@ -48,13 +48,13 @@ class PartAppend(Append):
         return self.stream.key
 
     def head(self, closed: int) -> Steps[Head | None]:
-        """Return the head that the events follow; None: they are stored already.
+        """Return the head after which to append the events; None: they are already stored.
 
         Args:
             closed: a generation of the stream that has ended; 0: none is known.
 
         Raises:
-            ConcurrentStreamWriteError: the stream is at another version, or of another generation.
+            ConcurrentStreamWriteError: the stream is at another version, or in another generation.
         """
         expected = cast("int", self.expected)
         if expected == 0:
@@ -84,13 +84,13 @@ class PartAppend(Append):
         return Head(max(self.stream.now_in_microseconds(), closed + 1), 0, versionless=False)
 
     def look(self, written_for: Head | None = None) -> Steps[Found]:
-        """Read where the stream stands.
+        """Read the state of the stream.
 
         Args:
-            written_for: the head that the transaction was made for; None: none was sent.
+            written_for: the head after which the transaction was to write; None: none was sent.
 
         Raises:
-            StreamChanged: the stream was deleted meanwhile.
+            StreamChanged: the stream was deleted in the meantime.
         """
         expected = cast("int", self.expected)
         newest = yield from newest_commit(self.stream)
@@ -112,10 +112,10 @@ class PartAppend(Append):
         return Found(stored=False, conflict=conflict, generation=newest.generation)
 
     def shown_by(self, item: Item | None, head: Head | None) -> Found | None:
-        """Return what the item that refused the transaction shows; None: read the stream.
+        """Return the state that the refusing item shows; None: read the stream.
 
-        A version is written once in a generation. So if another's commit of the generation stands
-        there, the events never get there. At version 1 it may be what a deletion left.
+        A version is written once in a generation. So if another writer's commit of the generation
+        is there, the events never get there. At version 1 the item may be a leftover of a deletion.
         """
         if item is None or head is None or head.version == 0 or is_fence(item):
             return None
@@ -127,12 +127,12 @@ class PartAppend(Append):
         return Found(stored=False, conflict=conflict, generation=commit.generation)
 
     def stored(self) -> StoredVersion:
-        """Return the version that the stream is at, once the events are stored."""
+        """Return the version that the stream has after the events are stored."""
         self.last = cast("int", self.expected) + len(self.events)
         return StoredVersion(self.last, self.stored_in, repeated=not self.commits)
 
     def conflict(self) -> ConcurrentStreamWriteError:
-        """Return the refusal of events that are stored, while those of another stream are not."""
+        """Return the conflict for events that are stored while those of another stream are not."""
         return ConcurrentStreamWriteError(
             self.stream.id,
             self.expected,
@@ -141,12 +141,12 @@ class PartAppend(Append):
         )
 
     def unknown(self, reason: str) -> AppendOutcomeUnknownError:
-        """Return the error of an append that may have been carried out."""
+        """Return the error for an append that may have been carried out."""
         return self._unknown(reason)
 
 
 class Check(PartAppend):
-    """A stream of the call that must stay unchanged: an append of no events."""
+    """A stream of the call that must stay unchanged: an append without events."""
 
     __slots__ = ()
 
@@ -176,4 +176,4 @@ class Check(PartAppend):
         newest: Commit,  # noqa: ARG002
     ) -> Steps[bool]:
         return False
-        yield  # a generator, as that of an append
+        yield  # makes this a generator, like that of an append

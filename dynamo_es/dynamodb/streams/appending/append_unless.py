@@ -1,9 +1,9 @@
-"""Appends under conditions: a put at the end of a stream once all unseen events were matched.
+"""Appends to a boundary under conditions: events are put only if no unseen event matches a query.
 
-An append is put at the version after a known head, and only when its query was matched with every
-event up to that head. DynamoDB refuses the put if another writer was faster, and returns that
-writer's item: it is matched too, and so is everything up to the new head, before the next put. So
-the put that succeeds proves that the condition was met at that moment.
+An append is put at the version after a known head, and only after its query was compared with every
+event up to that head. If another writer was faster, DynamoDB refuses the put and returns that
+writer's item. Before the next put, the query is compared with this item and everything else up to
+the new head. So a put that succeeds proves that the condition was met at that moment.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent
 
 _JITTER: Final = 0.06
-"""Seconds that an append waits at most after lost races: the time of twelve puts.
+"""The longest wait after lost races, in seconds: the time of twelve puts.
 
-Simulated with 5 ms a request, at 100 appends a second of independent processes: 1.95 write units an
-append. Without a wait 2.06, and with a wait and a read after each loss 2.17.
+In a simulation with 5 ms for a request and 100 appends a second by independent processes, an append
+took 1.95 write units. Without a wait it took 2.06, with a wait and a read after each loss 2.17.
 """
 
 _LOST_TWICE: Final = 2
@@ -61,7 +61,7 @@ _LOST_TWICE: Final = 2
 
 @dataclass(slots=True)
 class _OneCommit(Append):
-    """The accepted appends of one try, as one append.
+    """The accepted appends of one try, combined into one append.
 
     Attributes:
         reason: why the outcome is unknown; None if it is known.
@@ -74,7 +74,7 @@ class _OneCommit(Append):
         return cls(stream, events, expected=None, versionless=False)
 
     def put(self, head: Head | None) -> Steps[Stored | Overtaken]:
-        """Put the events after a head; None: begin the stream."""
+        """Put the events after a head. Without a head, begin the stream."""
         if head is not None:
             self._check_mixing(head)
             outcome = yield from self._put_after(head)
@@ -87,18 +87,17 @@ class _OneCommit(Append):
 
     def _unknown(self, reason: str) -> AppendOutcomeUnknownError:
         self.reason = f"{reason}."
-        return Append._unknown(self, reason)  # noqa: SLF001 - of the base; slots break super()
+        return Append._unknown(self, reason)  # noqa: SLF001 - the base class; slots break super()
 
 
 @dataclass(slots=True)
 class ConditionalAppends:
-    """Conditional appends to one stream: run them once, then read what they stored.
+    """Conditional appends to one stream. Run them once, then read the attributes.
 
     Attributes:
         stream: the stream.
-        candidates: the appends, checked already.
-        stored: what is stored, for the announcement: each put, and each append that was stored
-            before.
+        candidates: the appends, already checked.
+        stored: the stored appends to announce: each put, and each append that was stored before.
     """
 
     stream: Stream
@@ -111,7 +110,7 @@ class ConditionalAppends:
     _lost: int = field(default=0, init=False)
 
     def run(self) -> Steps[list[BoundaryResult]]:
-        """Carry out the appends; return the results as `BoundaryStrategy.insert_unless` does."""
+        """Carry out the appends; return the results of `BoundaryStrategy.insert_unless`."""
         self._most = len(self.candidates)
         self._choose_for_outbox()
         self._begin()
@@ -125,7 +124,7 @@ class ConditionalAppends:
         return results_of(self.candidates)
 
     def _choose_for_outbox(self) -> None:
-        """Ask the outbox filter once for each event, before anything is sent."""
+        """Call the outbox filter once for each event, before anything is sent."""
         wanted = self.stream.outbox
         if wanted is None:
             return
@@ -138,7 +137,7 @@ class ConditionalAppends:
         self.stream = replace(self.stream, outbox=lambda event: event.uuid in chosen)
 
     def _begin(self) -> None:
-        """Begin with the remembered head. A caller that saw an empty stream expects none."""
+        """Begin with the remembered head, or without one if a caller saw an empty stream."""
         head = self.stream.heads.get(self.stream.key)
         if head is not None and not head.versionless:
             self._know(head)
@@ -163,12 +162,12 @@ class ConditionalAppends:
 
     def _is_anything_unseen(self) -> bool:
         head = self._seen_head()
-        return self._is_behind() or any(
+        return self._is_outdated() or any(
             each.seen < head or each.is_partly_stored for each in self._looking()
         )
 
-    def _is_behind(self) -> bool:
-        """Whether a caller has seen more than the known head, or another generation."""
+    def _is_outdated(self) -> bool:
+        """Return whether a caller has seen more than the known head, or another generation."""
         head = self._seen_head()
         return any(is_before(head, each.append.after) for each in self._undecided())
 
@@ -184,14 +183,14 @@ class ConditionalAppends:
         self._is_known = False
 
     def _read(self) -> Steps[None]:
-        """Read everything that an append has not seen, with the head, and match it."""
+        """Read the head and all events that an append has not seen, and match them."""
         looking = self._looking()
         partly = any(each.is_partly_stored for each in looking)
         floor = min((each.seen for each in looking), default=0)
-        if self._is_known and self._head is not None and not partly and not self._is_behind():
+        if self._is_known and self._head is not None and not partly and not self._is_outdated():
             remembered = remembered_after(self.stream, floor, self._head)
-            # Memory gives no result: another process may have deleted the stream since. A put at
-            # the head, or a read, proves that it did not.
+            # Remembered events alone decide nothing, because another process may have deleted the
+            # stream since. A put at the head, or a read, proves that the stream still exists.
             gathered = GatheredEvents(remembered or ())
             if remembered is not None and all(each.goes_after(gathered) for each in looking):
                 self._look_at(gathered)
@@ -207,11 +206,12 @@ class ConditionalAppends:
             for each in self._undecided():
                 each.start_over()
             if any(each.seen < floor for each in looking):
-                self._lose_track()  # What was read begins too high for the new generation.
+                self._lose_track()  # The read began too high for the new generation.
                 return
         for each in self._undecided():
             each.begin(self._seen_head())
-        # A query may show a part of a transaction. If the next one shows no more, there is no more.
+        # A query may show only a part of a transaction. If the next query shows no more, that was
+        # all.
         self._look_at(GatheredEvents(events), complete=partly)
 
     def _look_at(self, events: GatheredEvents, *, complete: bool = False) -> None:
@@ -227,7 +227,7 @@ class ConditionalAppends:
         self.stored.append(append)
 
     def _put(self) -> Steps[None]:
-        """Put the appends that go together; after a lost race, match what was faster."""
+        """Put the appends that fit together; after a lost race, match the faster writer's item."""
         chosen = chosen_together(self._undecided())[: self._most]
         events = [event for candidate in chosen for event in candidate.append.events]
         append = _OneCommit.with_events(self.stream, events)
@@ -258,7 +258,7 @@ class ConditionalAppends:
         if not self._undecided():
             return
         if not append.commits:
-            self._lose_track()  # Stored before: others may stand above by now.
+            self._lose_track()  # The events were stored before, so others may follow them by now.
             return
         self._know(append.commits[-1].head)
         stored = GatheredEvents(
@@ -268,10 +268,10 @@ class ConditionalAppends:
         self._look_at(stored, complete=True)
 
     def _lose(self, outcome: Overtaken) -> Steps[None]:
-        """Match the item in the way, and go on after it; see `_wait` for when it reads instead.
+        """Match the item that refused the put, and continue after it.
 
-        Going on after the item saves a read, but a writer several commits late would never catch
-        up.
+        That saves a read. But a writer that is several commits late would never catch up, so
+        `_wait` sometimes reads instead.
         """
         at = self._seen_head()
         commit = outcome.commit
@@ -285,8 +285,8 @@ class ConditionalAppends:
         ):
             events = events_of(self.stream, self.stream.id, commit, 1, None)
             remember_more(self.stream, commit, events)
-            # A deletion under way leaves the item for a moment. To say that an append is stored
-            # takes a read.
+            # A running deletion may still remove the item. So only a read can confirm that an
+            # append is stored.
             faster = GatheredEvents(events)
             if not any(each.has_any(faster) for each in self._undecided()):
                 self._know(commit.head)
@@ -295,10 +295,10 @@ class ConditionalAppends:
         yield from self._wait()
 
     def _wait(self) -> Steps[None]:
-        """After the second loss, and every third one, wait a random time and read to the head.
+        """After the second loss, and every third one, wait a random time and read up to the head.
 
-        Those that lost together come back apart. Else going on at once wins more often than not:
-        the writer that was faster has just been there.
+        The random wait separates writers that lost the same race. After other losses, trying again
+        at once usually wins, because the faster writer has just finished.
         """
         self._lost += 1
         if self._lost % 3 == _LOST_TWICE and self._undecided():
@@ -306,8 +306,8 @@ class ConditionalAppends:
             try:
                 yield Pause(self._lost, within=_JITTER)
             except ContentionError:
-                # The time is up. But a process that was away loses races to commits that it has
-                # not seen: it reads to the head and tries once more.
+                # The deadline has passed. But a process that was suspended loses races to commits
+                # that it has not seen. So it reads up to the head and tries once more.
                 if self._lost > _LOST_TWICE:
                     raise
 
@@ -316,7 +316,7 @@ class ConditionalAppends:
             candidate.result = error
 
     def _fail_unknown(self, append: _OneCommit) -> None:
-        """Say of each undecided append that it may be stored or not."""
+        """Report for each undecided append that its outcome is unknown."""
         for candidate in self._undecided():
             expected = candidate.after if candidate.must_look else None
             candidate.result = AppendOutcomeUnknownError(

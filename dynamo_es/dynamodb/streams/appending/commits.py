@@ -1,4 +1,4 @@
-"""Plans what an append sends: one commit, or several in one transaction if one is too large."""
+"""Plans the items of an append: one commit, or several in one transaction if one is too large."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Plan(NamedTuple):
     """The items that one append sends.
 
     Attributes:
-        commits: the commits, in the order of their versions; mostly one.
-        sizes: bytes of each commit's item.
+        commits: the commits, in the order of their versions; usually one.
+        sizes: number of bytes of each commit's item.
         enlisted: the other writes of the transaction, in the wire format.
     """
 
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
     @property
     def head(self) -> Head:
-        """The stream's head once the commits are stored."""
+        """The stream's head after the commits are stored."""
         return self.commits[-1].head
 
 
@@ -57,16 +57,16 @@ def plan_commits(
     events: Sequence[RawEvent],
     enlisted: Sequence[EnlistedWrite] = (),
 ) -> Plan:
-    """Return the commits that append events after a head: one, or halves until each fits.
+    """Return the commits that append events after a head: one, or halved until each one fits.
 
     Args:
         stream: the stream.
         head: head of the stream; version 0 for the first commit of a generation.
-        events: one or more.
+        events: the events, one or more.
         enlisted: writes to other tables in the same transaction.
 
     Raises:
-        CommitTooLargeError: one event does not fit into an item, or all do not fit into one
+        CommitTooLargeError: an event does not fit into an item, or all together do not fit into one
             write.
     """
     text = encode_events(events)
@@ -75,9 +75,10 @@ def plan_commits(
             stream.id,
             len(text),
             stream.most_bytes,
-            f"{len(events)} events take {len(text):,} bytes before compression; one append "
-            f"carries {stream.most_bytes:,} (DynamoConfig.max_uncompressed_bytes): append them in "
-            "several calls, or keep large data elsewhere (S3) and its address in the event.",
+            f"{len(events)} events take {len(text):,} bytes before compression, but one append "
+            f"carries at most {stream.most_bytes:,} (DynamoConfig.max_uncompressed_bytes): append "
+            "them in several calls, or keep large data elsewhere (S3) and its address in the "
+            "event.",
         )
     plan = _split(stream, head, events, text)
     if len(plan.commits) > 1:
@@ -88,8 +89,8 @@ def plan_commits(
                 stream.id,
                 size,
                 MAX_TRANSACTION_BYTES,
-                f"{len(events)} events take {size:,} bytes in {len(plan.commits)} items, "
-                f"compressed; one append carries {MAX_TRANSACTION_BYTES:,} bytes in "
+                f"{len(events)} events take {size:,} bytes in {len(plan.commits)} items after "
+                f"compression, but one append carries at most {MAX_TRANSACTION_BYTES:,} bytes in "
                 f"{MAX_TRANSACTION_ITEMS} items"
                 + (f", {len(enlisted)} of which are other writes" if enlisted else "")
                 + ": append them in several calls.",
@@ -105,9 +106,9 @@ def check_transaction(
     Args:
         stream_id: the first stream.
         streams: number of streams with events.
-        checks: number of streams that are checked only.
+        checks: number of streams that are only checked.
         items: number of items, checks and enlisted writes included.
-        size: bytes of the commits.
+        size: number of bytes of the commits.
     """
     if items > MAX_TRANSACTION_ITEMS or size > MAX_TRANSACTION_BYTES:
         raise CommitTooLargeError(
@@ -115,10 +116,10 @@ def check_transaction(
             size,
             MAX_TRANSACTION_BYTES,
             f"the call has events of {streams} streams and {checks} checks, in {items} items of "
-            f"{size:,} bytes, enlisted writes included; a transaction of DynamoDB takes "
+            f"{size:,} bytes, enlisted writes included, but a DynamoDB transaction takes at most "
             f"{MAX_TRANSACTION_ITEMS} items of {MAX_TRANSACTION_BYTES:,} bytes together. The "
-            "events of one stream are one item, however many they are: append to fewer streams "
-            "in one call.",
+            "events of a stream are one item, however many there are: append to fewer streams in "
+            "one call.",
         )
 
 
@@ -126,7 +127,7 @@ def plan_snapshot(key: str, snapshot: RawEvent, generation: int, compression: Co
     """Return the item that saves a snapshot.
 
     Raises:
-        CommitTooLargeError: it is larger than an item may be.
+        CommitTooLargeError: the snapshot is too large for an item.
     """
     item, size = snapshot_item(key, snapshot, generation=generation, compression=compression)
     if size > SAFE_ITEM_BYTES:
@@ -134,8 +135,9 @@ def plan_snapshot(key: str, snapshot: RawEvent, generation: int, compression: Co
             snapshot.stream_id,
             size,
             SAFE_ITEM_BYTES,
-            f"the snapshot takes {size:,} bytes, compressed; an item carries {SAFE_ITEM_BYTES:,}: "
-            "keep less in it, or keep it elsewhere and its address in the snapshot.",
+            f"the snapshot takes {size:,} bytes after compression, but an item carries at most "
+            f"{SAFE_ITEM_BYTES:,}: keep less in it, or keep the state elsewhere and its address in "
+            "the snapshot.",
         )
     return item
 
@@ -172,9 +174,9 @@ def _split(
             stream.id,
             size,
             SAFE_ITEM_BYTES,
-            f"the event {events[0].uuid} ({events[0].name!r}) takes {size:,} bytes, compressed; "
-            f"an item carries {SAFE_ITEM_BYTES:,}: keep large data elsewhere (S3) "
-            "and its address in the event.",
+            f"the event {events[0].uuid} ({events[0].name!r}) takes {size:,} bytes after "
+            f"compression, but an item carries at most {SAFE_ITEM_BYTES:,}: keep large data "
+            "elsewhere (S3) and its address in the event.",
         )
     middle = len(events) // 2
     lower = _split(stream, head, events[:middle])

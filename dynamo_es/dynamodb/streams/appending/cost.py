@@ -1,4 +1,4 @@
-"""Calculates what an append costs, without a request."""
+"""Calculates the cost of an append, without a request."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent, StreamId, TenantId, Versioning
 
 _GENERATION: Final = 1_999_999_999_999_999
-"""Microseconds since the epoch, as a generation has. A number that ends with zeros takes less, so
-the time of day would change a cost by some bytes."""
+"""A typical generation, in microseconds since the epoch. A number that ends with zeros takes fewer
+bytes, so with the current time the cost would vary by some bytes."""
 
 
 def append_cost(
@@ -34,12 +34,12 @@ def append_cost(
     tenant_id: TenantId = DEFAULT_TENANT,
     compression: Compression = "units",
 ) -> AppendCost:
-    """Return what DynamoDB charges for appending these events, without a request.
+    """Return the bytes and units that DynamoDB charges for an append, without a request.
 
-    ``append_cost(stream, [event]).write_units``; for typed events use `EventStore.append_cost`.
+    ``append_cost(stream, [event]).write_units``. For typed events, use `EventStore.append_cost`.
 
-    The size is the most that the append takes: a generation that ends with zeros takes a few
-    bytes less.
+    The size is an upper bound: with a generation that ends with zeros, an append takes a few bytes
+    less.
 
     Args:
         stream_id: the stream; its category and name are part of the item.
@@ -49,10 +49,10 @@ def append_cost(
         compression: as in `DynamoConfig`.
 
     Raises:
-        InvalidStreamIdError: not a stream id, or a key longer than DynamoDB takes.
+        InvalidStreamIdError: not a stream id, or its key is too long for DynamoDB.
         InvalidVersioningError: not one of the three ways to append.
         InvalidEventError: an event that cannot be stored.
-        CommitTooLargeError: more than one append can carry.
+        CommitTooLargeError: the events do not fit into one append.
     """
     check_append(stream_id, versioning, events)
     if not events:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 NO_REPLY: Final = "an attempt of the append got no reply"
 MAY_ARRIVE: Final = "an attempt of the append may still arrive"
-DELETED: Final = "the stream was deleted while the append ran, maybe after it had the events"
+DELETED: Final = "the stream was deleted during the append, maybe after the events were stored"
 UNREAD: Final = "reading the stream to find out failed"
 ABSENT: Final = "the events are not in the stream so far"
 
 
 def unconfirmed(table: str, unknown: OutcomeUnknown) -> str:
-    """Return the reason of an unknown outcome: the request, its table and the code."""
+    """Return the reason for an unknown outcome: the request, its table and the error code."""
     error = unknown.error
     operation, code = (
         (error.operation, error.code)
@@ -38,7 +38,7 @@ class Stored:
     """The events are stored.
 
     Attributes:
-        after: version of the event before the first of them; 0 if they begin the stream.
+        after: version of the event before the first one; 0 if the events begin the stream.
     """
 
     after: int
@@ -46,11 +46,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Overtaken:
-    """The events are not stored, and never will be by this put: the stream is elsewhere by now.
+    """The events are not stored, and this put can never store them: the stream has moved on.
 
     Attributes:
-        head: where the stream stands; None: it does not exist.
-        commit: the commit that took the place of the events; None if it is not there.
+        head: the current head of the stream; None: the stream does not exist.
+        commit: the commit that has the version of the events; None if there is none.
     """
 
     head: Head | None
@@ -58,18 +58,18 @@ class Overtaken:
 
 
 class Collision(NamedTuple):
-    """A put was refused, or got no reply, and an item stands where it wanted to write.
+    """A put was refused, or got no reply, and there is an item at its key.
 
     Attributes:
-        item: the commit or fence that stands there.
-        maybe_ours: whether an attempt of this very put may have been carried out.
+        item: the commit or fence at the key.
+        maybe_ours: whether an attempt of this put may have been carried out.
     """
 
     item: Item
     maybe_ours: bool
 
     def commit_of(self, generation: int) -> Commit | None:
-        """Return the item as a commit of that generation; None if it is anything else."""
+        """Return the item if it is a commit of a generation; otherwise None."""
         if is_fence(self.item):
             return None
         commit = read_commit(self.item)
@@ -79,7 +79,7 @@ class Collision(NamedTuple):
 def conflict(
     stream: Stream, expected: int, found: Head | None = None, commit: Commit | None = None
 ) -> ConcurrentStreamWriteError:
-    """Return the error, with the events after ``expected`` if the commit has all of them."""
+    """Return the error; it has the events after ``expected`` if the commit has all of them."""
     winning: list[RawEvent] = []
     if commit is not None and commit.version == expected + 1 and commit.head == found:
         winning = decode_events(commit.item, stream.id, commit.version, stream.most_bytes)
@@ -88,4 +88,4 @@ def conflict(
 
 
 class StreamChanged(Exception):  # noqa: N818 - nothing is wrong
-    """The stream was deleted while an append looked for its events: the append starts again."""
+    """The stream was deleted while an append searched for its events. The append starts again."""

@@ -1,4 +1,4 @@
-"""``transact_with``: checks the writes to the caller's own tables in an append's transaction."""
+"""``transact_with``: checks the writes to the caller's tables in an append's transaction."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TEXTS: Final = frozenset({"TableName", "UpdateExpression", "ConditionExpression
 _RETURNED: Final = ("ALL_OLD", "NONE")
 
 MOST_WRITES: Final = MAX_TRANSACTION_ITEMS - 1
-"""A transaction takes 100 items, and the commit is one of them."""
+"""The most enlisted writes. A transaction takes 100 items, and the commit is one of them."""
 
 
 def check_enlisted(writes: Sequence[EnlistedWrite], own_tables: Collection[str]) -> None:
@@ -53,14 +53,14 @@ def check_enlisted(writes: Sequence[EnlistedWrite], own_tables: Collection[str])
         )
     if len(writes) > MOST_WRITES:
         raise InvalidEnlistedWriteError(
-            f"transact_with takes at most {MOST_WRITES} writes, not {len(writes)}. "
-            "Let a projection do the rest."
+            f"transact_with takes at most {MOST_WRITES} writes, not {len(writes)}: let a "
+            "projection make the others."
         )
     for index, write in enumerate(writes):
         if not isinstance(write, dict) or len(write) != 1 or next(iter(write)) not in _REQUIRED:
             raise InvalidEnlistedWriteError(
-                f"The enlisted write {index} must be one of {', '.join(_REQUIRED)}, as in "
-                f'{{"Put": {{"TableName": …, "Item": …}}}}; it is {_shape(write)}.'
+                f"The enlisted write {index} must be one of {', '.join(_REQUIRED)}, such as "
+                f'{{"Put": {{"TableName": …, "Item": …}}}}, not {_shape(write)}.'
             )
         ((kind, params),) = write.items()
         try:
@@ -77,10 +77,10 @@ def _check_params(kind: str, params: Any, own_tables: Collection[str]) -> None:
     table = params.get("TableName")
     if not isinstance(table, str) or not table:
         raise NotWireError("names no table: give its TableName.")
-    # By its name, or by the ARN that ends with it.
+    # A table may be given by its name, or by its ARN, which ends with the name.
     if table.rpartition("/")[2] in own_tables:
         raise NotWireError(
-            f"goes to {table}, a table of the store itself: write to your own tables only."
+            f"goes to {table}, which is a table of the store: write only to your own tables."
         )
     for name in _REQUIRED[kind]:
         if name not in params:
@@ -124,10 +124,10 @@ def _shape(write: object) -> str:
 def naming_missing_table(
     steps: Steps[T], stream: Stream, enlisted: Sequence[EnlistedWrite]
 ) -> Steps[T]:
-    """Run an append, and find out whether a missing table is one of the caller's.
+    """Run an append. If a table is missing, find out whether it is one of the caller's.
 
-    DynamoDB does not say which table of a transaction is missing. If the events table exists, it
-    is one of the others.
+    DynamoDB does not say which table of a transaction is missing. If the events table exists, one
+    of the others is missing.
 
     Raises:
         EnlistedTableNotFoundError: a table of an enlisted write is missing.
@@ -135,7 +135,7 @@ def naming_missing_table(
     try:
         return (yield from steps)
     except TableNotFoundError as missing:
-        # Fails in the same way if the events table is missing.
+        # Raises the same error if the events table is missing.
         yield get_item(stream.table, stream.key, 1)
         tables = dict.fromkeys(
             params["TableName"] for write in enlisted for params in write.values()

@@ -1,1 +1,1 @@
-"""What a boundary's decisions read: the events that match, and saved states."""
+"""Reads and saves what decisions of a boundary need: the matching events, and saved states."""

@@ -1,4 +1,4 @@
-"""Reads the events of a boundary: what is new since the last read, and the rest from memory."""
+"""Reads the events of a boundary: new ones from the table, the others from memory."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def fetch_matching(
 ) -> Steps[Matching]:
     """Return the matching events; see `BoundaryStrategy.fetch_matching`, and `read_after`.
 
-    The events and the head are of one moment: a head read after the events would hide what came in
-    between.
+    The events and the head are from the same moment. A head that is read after the events would
+    hide events that were appended in between.
     """
     newest, events = yield from read_after(stream, int(after or 0), lowest)
     if newest is not None and newest.versionless:
@@ -39,13 +39,13 @@ def fetch_matching(
 def read_after(
     stream: Stream, version: int, lowest: int | None = None
 ) -> Steps[tuple[Commit | None, Sequence[RawEvent]]]:
-    """Return the newest commit and all events above a version, which nobody may change.
+    """Return the newest commit and all events after a version. Do not change the events.
 
     Args:
         stream: the stream.
-        version: the version; 0: all events.
-        lowest: version of the commit that holds the next event, as far as the caller knows: all
-            that is above comes with the first request. None: not known.
+        version: the version (exclusive); 0: all events.
+        lowest: version of the commit that holds the next event, as far as the caller knows. The
+            first request reads from there up. None: unknown.
     """
     heads = stream.heads
     replica = heads.replicas.get(stream.key)
@@ -67,13 +67,13 @@ def read_after(
 
 
 def is_remembered(stream: Stream, version: int) -> bool:
-    """Whether this process remembers the events above a version, up to some later one."""
+    """Return whether this process remembers events from directly after a version on."""
     replica = stream.heads.replicas.get(stream.key)
     return replica is not None and bool(replica.chunks) and replica.after <= version
 
 
 def remembered_after(stream: Stream, version: int, head: Head) -> list[RawEvent] | None:
-    """Return all events between a version and a head that is known for sure; None: read them."""
+    """Return all events between a version and a certain head, from memory; None: read them."""
     replica = stream.heads.replicas.get(stream.key)
     if (
         replica is None
@@ -86,7 +86,7 @@ def remembered_after(stream: Stream, version: int, head: Head) -> list[RawEvent]
 
 
 def remember_more(stream: Stream, commit: Commit, events: Sequence[RawEvent]) -> None:
-    """Remember the events of one commit more, if this process remembers events of the stream."""
+    """Remember the events of one more commit, if this process remembers events of the stream."""
     heads = stream.heads
     if heads.replicas.get(stream.key) is not None:
         after = commit.version - 1
@@ -94,7 +94,7 @@ def remember_more(stream: Stream, commit: Commit, events: Sequence[RawEvent]) ->
 
 
 def _read_tail(stream: Stream, replica: Replica) -> Steps[tuple[Commit | None, list[RawEvent]]]:
-    """Read from the commit that holds the last remembered event on."""
+    """Read the stream from the commit that holds the last remembered event."""
     seen = stream.heads.recall(stream.key)
     lowest = replica.last
     if seen is not None and seen.begins is not None:
@@ -103,7 +103,7 @@ def _read_tail(stream: Stream, replica: Replica) -> Steps[tuple[Commit | None, l
 
 
 def _continues(replica: Replica, newest: Commit, tail: Sequence[RawEvent]) -> bool:
-    """Whether the remembered events are still those of the stream, up to where the tail begins."""
+    """Return whether the stream still has the remembered events, up to the start of the tail."""
     known = replica.newest
     return (
         known is not None

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent
 
 STATES_CATEGORY: Final = f"{BOUNDARY_CATEGORY}-states"
-"""Category in the keys of the partitions that hold states."""
+"""Category in the keys of the partitions with states."""
 
 
 def states_key(stream_key: str) -> str:
-    """Return the partition key of the states of the boundary with a partition key."""
+    """Return the partition key of a boundary's states, given the partition key of its stream."""
     tenant, _, uuid = stream_key.split(SEPARATOR)
     return SEPARATOR.join((tenant, STATES_CATEGORY, uuid))
 
@@ -31,10 +31,10 @@ def states_key(stream_key: str) -> str:
 def plan_state(
     stream_key: str, key: str, state: RawEvent, expires_at: int, compression: Compression
 ) -> Item:
-    """Return the item that saves a state of the boundary with a partition key.
+    """Return the item that saves a state of a boundary.
 
     Raises:
-        CommitTooLargeError: it is larger than an item may be.
+        CommitTooLargeError: the state is too large for an item.
     """
     item, _ = snapshot_item(
         states_key(stream_key), state, generation=state.generation or 0, compression=compression
@@ -47,12 +47,12 @@ def plan_state(
             state.stream_id,
             size,
             SAFE_ITEM_BYTES,
-            f"the state of a model takes {size:,} bytes, compressed; an item carries "
-            f"{SAFE_ITEM_BYTES:,}: keep less in it, or remove __snapshot__() from the model.",
+            f"the state of a model takes {size:,} bytes after compression, but an item carries at "
+            f"most {SAFE_ITEM_BYTES:,}: keep less in it, or remove __snapshot__() from the model.",
         )
     return item
 
 
 def place_of(key: str) -> str:
-    """Return the sort key of a state, as text: a number below that of a stream's snapshot."""
+    """Return the sort key of a state, as text: a number below the sort key of a snapshot."""
     return str(int.from_bytes(sha256(key.encode()).digest()) % SNAPSHOT_VERSION)

@@ -1,9 +1,9 @@
-"""Keeps the saved states of a boundary's decision models, beside its stream.
+"""Stores the saved states of a boundary's decision models.
 
-All states of a boundary are in one partition of their own, so that the boundary's partition keeps
-its throughput, and a deletion finds them with one query. The item is that of a snapshot, under a
-sort key that is made of the state's key. A state is used only after a consistent read of the stream
-has shown its generation and a version that is not below its own (ADR 29).
+All states of a boundary are in a separate partition. So the stream's partition keeps its
+throughput, and a deletion finds the states with one query. The item is like that of a snapshot,
+with a sort key derived from the state's key. A state is used only after a consistent read of the
+stream has shown the state's generation, and a version that is not below the state's (ADR 29).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 STATE_SECONDS: Final = 90 * 24 * 3600
-"""Seconds after which DynamoDB may remove a state: a query that nobody asks again leaves none."""
+"""DynamoDB may remove a state after this many seconds, so that states of old queries disappear."""
 
 _AT_ONCE: Final = 100
 
 
 def fetch_states(stream: Stream, keys: Sequence[str]) -> Steps[list[RawEvent | None]]:
-    """Return saved states, from memory if this process has asked for them lately.
+    """Return saved states, from memory if this process has read them recently.
 
-    The read is eventually consistent: an older state is as true as the newest one.
+    The read is eventually consistent, because an older state is as correct as the newest one.
     """
     heads = stream.heads
-    # After a silence the table may be another, with other events at the same versions.
+    # After a silence the table may be another one, with other events at the same versions.
     is_same_table = heads.get(stream.key) is not None
     items: dict[str, Item | None] = {}
     unknown: dict[str, str] = {}
@@ -65,18 +65,18 @@ def fetch_states(stream: Stream, keys: Sequence[str]) -> Steps[list[RawEvent | N
 
 
 def save_state(stream: Stream, key: str, state: RawEvent) -> Steps[None]:
-    """Save a state, unless one as new or newer is there; see `StateStrategy.save_state`."""
+    """Save a state, unless one that is as new or newer exists; see `StateStrategy.save_state`."""
     heads = stream.heads
     head = heads.get(stream.key)
     generation = state.generation or 0
     if head is not None and head.generation != generation:
-        return  # Of a generation that is gone.
+        return  # The state is of a deleted generation.
     expires_at = int(stream.clock()) + STATE_SECONDS
     item = state_items.plan_state(stream.key, key, state, expires_at, stream.compression)
     try:
         yield put_snapshot(stream.table, item)
     except ConditionRefused:
-        return  # A state as new, or of a later generation, is stored.
+        return  # A state that is as new, or of a later generation, is already stored.
     heads.states.remember(stream.key, key, item, heads.epoch)
 
 
@@ -99,13 +99,13 @@ def delete_states(stream: Stream, closed: int) -> Steps[None]:
 
 
 def _state_of(stream: Stream, key: str, item: Item | None) -> RawEvent | None:
-    """Return the state that an item holds; None if it is another key's, or cannot be read."""
+    """Return the state that an item holds; None if it has another key or cannot be read."""
     if item is None or item.get("state_key") != {"S": key}:
         return None
     try:
         found = decode_events(item, stream.id, snapshot_version(item), stream.most_bytes)
     except StoredItemError as error:
-        # All events are stored: a state only saves time.
+        # Continue without it: all events are stored, and a state only saves time.
         _log.warning("Skipped a state of boundary %s: %s", describe_stream(stream.id), error)
         return None
     return found[0] if len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""The chain of live commits that a load follows from the newest one down, and their events."""
+"""The chain of commits that a load follows, from the newest one down, and their events."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Chain:
 
     Attributes:
         stream_id: the stream.
-        floor: first version of the range.
-        stop: version to stop before; None: to the end.
+        floor: first version of the range (inclusive).
+        stop: version to stop before (exclusive); None: to the end.
         wanted: version that the next commit must hold.
-        begun: whether the next commit must end with that version: a commit above it was taken.
+        begun: whether the next commit must end with that version, because a later one was taken.
         commits: the commits so far, newest first.
     """
 
@@ -43,10 +43,13 @@ class Chain:
         return self.wanted < self.floor
 
     def take(self, commit: Commit | None) -> None:
-        """Take the next commit down; None: there is none.
+        """Add the next lower commit.
+
+        Args:
+            commit: the commit; None: there are no more.
 
         Raises:
-            StreamGapError: it is not the next one.
+            StreamGapError: it is not the next commit, so there is a gap.
         """
         if commit is None or commit.last < self.wanted:
             raise StreamGapError(self.stream_id, self.wanted)
@@ -59,7 +62,7 @@ class Chain:
         self.wanted = commit.version - 1
 
     def skips_above(self) -> int | None:
-        """Return ``stop`` if the next commit is above it, and want the one below; else None."""
+        """If the next commit is above ``stop``, skip to the one below and return ``stop``."""
         if self.stop is None or self.wanted < self.stop:
             return None
         self.wanted = self.stop - 1
@@ -75,12 +78,12 @@ def events_of(
         stream: the stream.
         stream_id: the stream id that each event gets.
         commit: the commit.
-        floor: first version of the range.
-        stop: version to stop before; None: to the end.
+        floor: first version of the range (inclusive).
+        stop: version to stop before (exclusive); None: to the end.
 
     Raises:
-        StoredItemError: this release writes no such item.
-        StreamGapError: the commit does not hold as many events as it says.
+        StoredItemError: this release cannot read the item.
+        StreamGapError: the commit has fewer events than its event count.
     """
     found = decode_events(
         commit.item, stream_id, None if commit.versionless else commit.version, stream.most_bytes
@@ -93,7 +96,7 @@ def events_of(
 
 
 def named(stream_id: StreamId, commits: Iterable[Commit]) -> StreamId:
-    """Return a stream id with the name that the first named commit stores."""
+    """Return a stream id with the name in the first commit that has one."""
     if stream_id.name is not None:
         return stream_id
     for commit in commits:

@@ -1,8 +1,8 @@
-"""Loads streams: reads from the newest item down, along the chain of live commits.
+"""Loads streams from the newest item down, along the chain of commits of the current generation.
 
-A load of any range begins at the newest item. If a deletion has just begun, its fence stands
-there, and everything below is deleted. What this process remembers about the stream decides how
-much the first page asks for, never what the load returns (ADR 13).
+A load of any range begins at the newest item. If a deletion has just begun, that item is its fence,
+and everything below is deleted. What this process remembers about the stream decides only how much
+the first page asks for, never what the load returns (ADR 13).
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 COLD_PAGE: Final = 8
-"""Items of the first page, in a process that never saw the stream: 2 read units for most streams.
+"""Items of the first page if this process has never seen the stream: 2 read units for most streams.
 
-It holds a snapshot and the commits that usually follow it.
+The page fits a snapshot and the commits that usually follow it.
 """
 
 SNAPSHOT_PAGE: Final = 32
-"""Items of the first page if a snapshot is remembered: a newer one may stand there by now."""
+"""Items of the first page if a snapshot is remembered. There may be a newer one by now."""
 
 SEEN_PAGE: Final = 128
-"""Items of the first page of a stream that the process saw, and no snapshot: all are wanted."""
+"""Items of the first page if this process saw the stream without a snapshot: all are needed."""
 
 
 def newest_commit(stream: Stream) -> Steps[Commit | None]:
@@ -54,7 +54,7 @@ def newest_commit(stream: Stream) -> Steps[Commit | None]:
             commit = yield from _newest(Walk(stream, Page(1)))
             break
         except ChangingStreamError:
-            if tries > 1:  # the first time at once
+            if tries > 1:  # the first retry needs no pause
                 yield Pause(tries)
             tries += 1
     if commit is None:
@@ -85,29 +85,29 @@ def load_with_newest(
 ) -> Steps[tuple[Commit | None, list[RawEvent]]]:
     """Return the newest commit, or None if there is no stream, and the events as `load` does.
 
-    Both are of one moment: the events are live events of the newest commit's generation. ``first``
-    is the first page to ask for; None: as `first_page` says.
+    Both are from the same moment: the events belong to the newest commit's generation. ``first`` is
+    the first page to ask for; None: the result of `first_page`.
     """
     read = partial(_load, stream, start, stop, first)
     return (yield from reading_again(stream, read, consistent=consistent))
 
 
 def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: bool) -> Steps[T]:
-    """Run a read, and run it again if it shows a gap or is out of date.
+    """Run a read, and run it again if it finds a gap or is out of date.
 
     A deletion puts its closing fence before it makes a gap. So if a deletion made the gap, the next
-    read finds another generation, or none. Only a second gap in the same generation is an error: an
-    event is lost. As long as the stream changes under each read, the pauses limit the tries.
+    read finds another generation, or none. Only a second gap in the same generation is an error,
+    because an event is lost. If the stream changes during each read, the pauses limit the tries.
 
-    What an eventually consistent read shows of a stream is true, but may be out of date. If it is
-    older than what this process knows, or if it has a gap, the stream is read again, consistently.
+    An eventually consistent read of a stream is correct, but may be out of date. If it is older
+    than what this process knows, or has a gap, the stream is read again, consistently.
 
-    In a replica region, a gap mostly means that an item has not arrived yet, so the read waits.
+    In a replica region, a gap usually means that an item has not arrived yet, so the read waits.
 
     Args:
         stream: the stream.
         read: returns the steps of the read; called with ``consistent=``.
-        consistent: whether the first try must be.
+        consistent: whether the first try must be consistent.
 
     Raises:
         StreamGapError: an event is missing in two reads of one generation.
@@ -132,7 +132,7 @@ def reading_again(stream: Stream, read: Callable[..., Steps[T]], *, consistent: 
         except ChangingStreamError:
             pass
         stream.heads.forget_snapshot(stream.key)
-        if tries > 1:  # the first time at once
+        if tries > 1:  # the first retry needs no pause
             yield Pause(tries)
         tries += 1
 
@@ -143,7 +143,7 @@ class Beginning(NamedTuple):
     Attributes:
         newest: the newest commit.
         snapshot: the snapshot to begin with; None: begin with an event.
-        chain: the commits of the range; at most the newest commit is taken so far.
+        chain: the commits of the range; so far it has at most the newest commit.
     """
 
     newest: Commit
@@ -164,7 +164,8 @@ def begin(
         _check_date(stream, walk, newest)
     if newest is None:
         if stream.heads.recall(stream.key) is not None:
-            stream.heads.doubt(stream.key)  # An older state may still show what was deleted.
+            # An eventually consistent read may still show the deleted events.
+            stream.heads.doubt(stream.key)
         stream.heads.forget(stream.key)
         stream.heads.forget_snapshot(stream.key)
         return None
@@ -205,13 +206,13 @@ def _load(
 
 
 def follow(walk: Walk, chain: Chain, generation: int, most: int | None = None) -> Steps[None]:
-    """Add the commits that the walk has read to a chain, or else those of its next page.
+    """Add the commits that the walk has already read to a chain; if none, those of its next page.
 
     Args:
         walk: the walk down the stream.
         chain: the chain so far.
         generation: generation of its commits.
-        most: most items of the next page; None: as many as fit into 1 MB.
+        most: the most items of the next page; None: as many as fit into 1 MB.
 
     Raises:
         StreamGapError: a commit is missing.
@@ -253,7 +254,7 @@ class GapError(Exception):
 
 @contextmanager
 def gaps_of(generation: int) -> Iterator[None]:
-    """Say of each gap that is found in which generation it is."""
+    """Turn each `StreamGapError` in the context into a `GapError` with the generation."""
     try:
         yield
     except StreamGapError as gap:
@@ -273,10 +274,10 @@ def _check_date(stream: Stream, walk: Walk, newest: Commit | None) -> None:
 
 
 def _remember_snapshot(stream: Stream, snapshot: RawEvent | None, needed: list[Commit]) -> None:
-    """Remember from which sort key the next load from the snapshot has to read.
+    """Remember the sort key from which the next load with the snapshot must read.
 
-    The newest commit is always needed: it proves that the stream exists, even if the snapshot holds
-    all of its events.
+    The newest commit is always needed. It proves that the stream exists, even if the snapshot
+    covers all events.
     """
     if snapshot is None:
         stream.heads.forget_snapshot(stream.key)
@@ -294,7 +295,7 @@ def _readable_snapshot(
             return None
         found = decode_events(item, stream.id, snapshot_version(item), stream.most_bytes)
     except StoredItemError as error:
-        # All events are stored: a snapshot only saves time.
+        # Continue without it: all events are stored, and a snapshot only saves time.
         _log.warning("Skipped the snapshot of stream %s: %s", describe_stream(stream.id), error)
         return None
     if len(found) == 1:
@@ -304,12 +305,12 @@ def _readable_snapshot(
 
 
 def _newest(walk: Walk) -> Steps[Commit | None]:
-    """Return the newest commit of the live stream.
+    """Return the newest commit of the stream; None if the stream does not exist.
 
     Raises:
-        ChangingStreamError: an item stands above the commit, which was found below a first page of
-            fences. The commit may be only the lower part of an append of several items, or a
-            deletion has ended its generation. Another read finds what is above.
+        ChangingStreamError: the commit was found below a first page of fences, and there is an
+            item above it. The commit may be only the lower part of an append of several items, or a
+            deletion may have ended its generation. Another read finds the item above.
     """
     newest = yield from walk.next_commit()
     if newest is not None and walk.pages > 1:
@@ -330,7 +331,7 @@ def _decode(stream: Stream, beginning: Beginning) -> list[RawEvent]:
 
 
 def first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
-    """Return the first page to ask for, by the remembered heads: the newest item at least."""
+    """Return the first page to ask for, from the remembered heads: at least the newest item."""
     seen = stream.heads.recall(stream.key)
     if start is None:
         lowest = stream.heads.snapshot_from(stream.key)
@@ -341,10 +342,10 @@ def first_page(stream: Stream, start: int | None, stop: int | None) -> Page:
         return Page(None) if start == 1 and stop is None else Page(FEW)
     head = seen.head.version
     if stop is not None and head - stop > COLD_PAGE:
-        return Page(1)  # Far below the head, it only shows whether the stream still exists.
+        return Page(1)  # The range is far below the head: only check that the stream still exists.
     wanted = head - start + 1
     if wanted <= FEW and (stop is not None or seen.begins is None):
         return Page(FEW)
-    # The newest commit may have begun below: without it, nothing shows that the stream exists.
+    # The newest commit may begin below the range. Only this commit shows that the stream exists.
     lowest = start if seen.begins is None else min(start, seen.begins)
     return Page(None if stop is None else wanted + FEW, lowest)

@@ -1,8 +1,8 @@
 """Reads a long stream page by page, in either direction, with one page in memory.
 
 The pages show the stream as the first request found it. A commit never changes, so later pages need
-only the versions that are left. If the stream is deleted meanwhile, these versions are missing,
-which is an error: the pages never mix two generations.
+only the remaining versions. If the stream is deleted in the meantime, these versions are missing,
+which is an error. So the pages never mix two generations.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Part: TypeAlias = "Commit | RawEvent"
 
 
 class Pages:
-    """The pages of a range of a stream. Each is read by steps of its own.
+    """The pages of a range of a stream. Run the steps of `next_page` for each page.
 
     ::
 
@@ -46,11 +46,11 @@ class Pages:
 
     Args:
         stream: the stream.
-        start: first version; None: the newest snapshot, or the first event.
-        stop: version to stop before; None: to the end.
-        newest_first: whether to begin with the newest event; not without a start.
-        size: most commits of a page, 1 or more; a page has at most 1 MB.
-        consistent: whether the pages show every append that was answered before.
+        start: first version (inclusive); None: the newest snapshot, or the first event.
+        stop: version to stop before (exclusive); None: to the end.
+        newest_first: whether to begin with the newest event; needs a start.
+        size: the most commits of a page, 1 or more; a page has at most 1 MB.
+        consistent: whether the pages show every append that finished before.
 
     Attributes:
         is_complete: whether all pages were read.
@@ -75,14 +75,14 @@ class Pages:
         self._consistent = consistent
         self._stream_id = stream.id
         self._is_first = True
-        self._generation = 0  # from the first page on
+        self._generation = 0  # set by the first page
         self._floor = 1
-        self._next = 0  # the version to go on with
-        self._last = 0  # the last version, oldest first
+        self._next = 0  # the version to continue with
+        self._last = 0  # the last version to read, if oldest first
         self._begun = False
 
     def next_page(self) -> Steps[list[Part]]:
-        """Return the next parts; ``[]`` only if the pages are complete.
+        """Return the parts of the next page; an empty list only if all pages were read.
 
         If it fails, you can run it again.
 
@@ -130,7 +130,7 @@ class Pages:
         return parts
 
     def _first_page(self) -> Page:
-        """Return the first page to ask for: all of a short stream, little of a long one."""
+        """Return the first page to ask for: a short stream whole, a long one only in part."""
         if self._newest_first and self._stop is None:
             return Page(self._size)
         if self._start is None:
@@ -167,7 +167,7 @@ class Pages:
         return [*commits]
 
     def _across(self, *, consistent: bool) -> Steps[list[Commit]]:
-        """Return the commit that holds the first version of the range: it may begin below."""
+        """Return the commit that holds the first version of the range. It may begin below it."""
         walk = Walk(self._stream, Page(1), below=self._next + 1, consistent=consistent)
         commit = yield from walk.next_commit(self._generation)
         if commit is None or commit.last < self._next:
@@ -175,7 +175,7 @@ class Pages:
         return [commit]
 
     def _above(self, *, consistent: bool) -> Steps[list[Commit]]:
-        """Return the commits from the next version on, of which the first must begin there."""
+        """Return the commits from the next version on. The first one must begin there."""
         wanted = self._next
         response = yield query_up(
             self._stream.table,

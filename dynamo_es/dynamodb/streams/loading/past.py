@@ -1,4 +1,4 @@
-"""Reads single commits of a stream, to find out what was there at a time."""
+"""Reads single commits of a stream, to find its state at a time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Walks down a stream, page by page, and asks for no more than the reader wants.
+"""Walks down a stream, page by page, and reads no more than the caller needs.
 
-A page may end anywhere: at its limit, at 1 MB, or at a lower bound. The next page goes on below, so
-a limit or a bound that was a bad guess costs a request, and never changes what the walk finds.
+A page may end anywhere: at its limit, at 1 MB, or at a lower bound. The next page continues below.
+So a badly guessed limit or bound costs a request, but never changes what the walk finds.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item, Pause, Request, Response, Steps
 
 FEW: Final = 4
-"""Items that mostly fit into one read unit."""
+"""A number of items that usually fit into one read unit."""
 
 _GROWTH: Final = 8
-"""How many times larger each next page is while a walk looks for one commit among fences."""
+"""The factor by which each page is larger while a walk searches for a commit among fences."""
 
 
 class Page(NamedTuple):
-    """What to ask for in a page.
+    """The size of a page to ask for.
 
     Attributes:
-        limit: most items; None: as many as fit into 1 MB.
-        lowest: lowest sort key; 1: no lower bound.
-        beyond: most items of the page below ``lowest``; None: one, or ``limit`` if it is given.
+        limit: the most items; None: as many as fit into 1 MB.
+        lowest: lowest sort key (inclusive); 1: no lower bound.
+        beyond: the most items of a further page below ``lowest``; None: ``limit``, or 1 without a
+            limit.
     """
 
     limit: int | None
@@ -53,12 +54,12 @@ class Walk:
     Args:
         stream: the stream.
         first: the first page.
-        below: only sort keys below this one; None: begin with the snapshot.
-        consistent: whether each page shows every write that was answered.
+        below: only sort keys below this one (exclusive); None: begin with the snapshot.
+        consistent: whether each page shows every write that finished before.
 
     Attributes:
         stream: the stream.
-        consistent: as given.
+        consistent: whether the reads are consistent.
         pages: number of pages read.
     """
 
@@ -81,10 +82,10 @@ class Walk:
         self._snapshot: Item | None = None
 
     def next_commit(self, generation: int | None = None) -> Steps[Commit | None]:
-        """Return the next commit down; None at the end, or where a closed generation begins.
+        """Return the next lower commit; None at the end, or where a closed generation begins.
 
         Args:
-            generation: only commits of this generation; None: of any that is not closed.
+            generation: only commits of this generation; None: any generation that is not closed.
         """
         while True:
             if generation is not None:
@@ -98,14 +99,14 @@ class Walk:
             yield from self._next_page()
 
     def commit_read(self, generation: int) -> Commit | None:
-        """Return the next commit of a generation in the page that was read; None: there is none."""
+        """Return the next commit of a generation from the page that was read; None: none left."""
         while (commit := self._pop()) is not None:
             if commit.generation == generation:
                 return commit
         return None
 
     def _pop(self) -> Commit | None:
-        """Return the next commit in the page that was read, and note what is not a commit."""
+        """Return the next commit from the page that was read, and remember fences and snapshot."""
         while self._items:
             item = self._items.pop()
             if is_fence(item):
@@ -117,7 +118,7 @@ class Walk:
         return None
 
     def snapshot_for(self, newest: Commit, stop: int | None) -> Item | None:
-        """Return the snapshot, if it is of the same generation and below ``stop``."""
+        """Return the snapshot if it is of the same generation and below ``stop``; else None."""
         snapshot = self._snapshot
         if (
             snapshot is None
@@ -129,11 +130,11 @@ class Walk:
 
     @property
     def is_between_pages(self) -> bool:
-        """Whether the next commit takes a request, if there is one."""
+        """Whether the next commit, if there is one, takes a request."""
         return not self._items
 
     def has_snapshot_above(self, newest: Commit | None) -> bool:
-        """Whether the snapshot that came proves that there is a newer commit than this one."""
+        """Return whether the snapshot proves that there is a commit newer than this one."""
         snapshot = self._snapshot
         return snapshot is not None and (
             newest is None
@@ -149,15 +150,15 @@ class Walk:
             self._below = version if self._below is None else min(self._below, version)
 
     def want(self, first: int, last: int, most: int | None = None) -> None:
-        """Ask in the next page for the commits that hold the versions from first to last.
+        """Make the next page ask for the commits that hold the versions from first to last.
 
-        A few versions are in as few commits, so a limit is enough. For more, the page ends at the
-        first version, and a commit that began below it takes a page of its own.
+        Few versions are in few commits, so a limit is enough. For more versions, the page ends at
+        the first one, and a commit that begins below it takes another page.
 
         Args:
-            first: first version wanted.
-            last: last version wanted.
-            most: most items of the page; None: as many as fit into 1 MB.
+            first: first version to read (inclusive).
+            last: last version to read (inclusive).
+            most: the most items of the page; None: as many as fit into 1 MB.
         """
         if first == 1:
             self._next = Page(most)

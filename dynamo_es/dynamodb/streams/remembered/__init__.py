@@ -1,1 +1,1 @@
-"""What a process remembers between calls: heads of streams, events and states of boundaries."""
+"""Remembers between calls: heads of streams, and events and states of boundaries."""

@@ -1,13 +1,13 @@
-"""Remembers the heads of streams, which saves an append its read, and where their snapshots are.
+"""Remembers the heads of streams, which saves appends a read, and the places of their snapshots.
 
 A stale head is safe to use as long as the table is the same. Within a generation versions only
-grow, so an append after a stale head collides. After a deletion, a fence stands at every version
+grow, so an append after a stale head collides. After a deletion, there is a fence at every version
 that the closed generation could write to, and heads are forgotten well before fences expire.
 
-A table that was deleted and restored under the same name gives no such protection: its streams
-may end below a remembered head, and a put sees only its own place. But replacing a table takes
-time, in which it does not reply. So an append uses a head unread only if the table has kept
-replying since the head was seen, and reads it again after a longer silence (ADR 12).
+A table that was deleted and restored under the same name does not protect like this: its streams
+may end below a remembered head, and a put checks only its own key. But while a table is replaced,
+it does not reply. So an append uses a head without reading it only if the table has replied
+regularly since the head was seen. After a longer silence it reads the head again (ADR 12).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.streams.items import Head
 
 FENCE_SECONDS: Final = 7 * 24 * 3600
-"""Seconds that a fence stays after its deletion is complete."""
+"""How many seconds a fence stays after its deletion is complete."""
 
 HEAD_SECONDS: Final = 24 * 3600
-"""Seconds that a head is remembered, by the wall clock: a frozen Lambda stops its monotonic one."""
+"""How many seconds a head is remembered. By the wall clock, as Lambda freezes the monotonic one."""
 
 TRUSTED_SECONDS: Final = 10
-"""Seconds of silence after which the table may be another: replacing one takes longer."""
+"""After this many seconds of silence the table may be another one. Replacing one takes longer."""
 
 
 class Seen(NamedTuple):
@@ -39,8 +39,9 @@ class Seen(NamedTuple):
 
     Attributes:
         head: the head.
-        trusted: whether the table is surely the same, so that the head can be used unread.
-        begins: version of the first event of the commit that ends there; None: not known.
+        trusted: whether the table is certainly the same, so that the head can be used without a
+            read.
+        begins: version of the first event of the newest commit; None: unknown.
     """
 
     head: Head
@@ -49,10 +50,10 @@ class Seen(NamedTuple):
 
 
 class RememberedHeads:
-    """A bounded, thread-safe memory of heads; the least recently used one goes first.
+    """A bounded, thread-safe cache of heads. It drops the least recently used one first.
 
     Args:
-        capacity: most streams to remember; 0: none.
+        capacity: the most streams to remember; 0: none.
         clock: returns seconds since the epoch.
 
     Attributes:
@@ -70,15 +71,15 @@ class RememberedHeads:
         self.replicas = Replicas(MOST_BYTES if capacity else 0)
         self.states = KnownStates(MOST_BYTES if capacity else 0)
         self._replied_at = clock()
-        self._silences = 0  # since the process began; a head of an earlier one is not trusted
+        self._silences = 0  # since the process began; heads from before the last are not trusted
 
     def get(self, key: str) -> Head | None:
-        """Return the head of a stream if it can be used unread; None: read it."""
+        """Return the head of a stream if it can be used without a read; None: read it."""
         seen = self.recall(key)
         return seen.head if seen is not None and seen.trusted else None
 
     def recall(self, key: str) -> Seen | None:
-        """Return the last head seen of a stream; None if it is unknown or too old."""
+        """Return the last seen head of a stream; None if it is unknown or too old."""
         with self._lock:
             entry = self._heads.get(key)
             if entry is None:
@@ -95,13 +96,13 @@ class RememberedHeads:
     def known_at(
         self, key: str, expected: int, generation: int | None
     ) -> tuple[Head | None, int | None]:
-        """Return the head if it can be used unread, and the generation that it must have.
+        """Return the head if it can be used without a read, and the generation that it must have.
 
         Args:
             key: partition key of the stream.
             expected: version that the stream must have.
-            generation: generation in which it must have it; None: that in which this process last
-                saw the expected version, if it did.
+            generation: generation in which the stream must have the version; None: the generation
+                in which this process last saw the version, if it did.
         """
         seen = self.recall(key)
         if seen is None or seen.head.versionless or seen.head.version != expected:
@@ -112,14 +113,14 @@ class RememberedHeads:
         return (seen.head if known else None), generation
 
     def remember(self, key: str, head: Head, begins: int | None = None) -> Head:
-        """Remember a head, unless a later one is remembered: threads finish in any order.
+        """Remember a head unless a later one is remembered, because threads finish in any order.
 
-        A head that is no longer trusted gives way to any: the table may be another.
+        Any head replaces one that is no longer trusted, because the table may be another one.
 
         Args:
             key: partition key of the stream.
-            head: its head.
-            begins: version of the first event of the newest commit; None: not known.
+            head: the head of the stream.
+            begins: version of the first event of the newest commit; None: unknown.
 
         Returns:
             The later of the two heads.
@@ -140,9 +141,10 @@ class RememberedHeads:
             return head
 
     def snapshot_from(self, key: str) -> int | None:
-        """Return the sort key from which to load a stream with its snapshot; None: not known.
+        """Return the sort key from which to load a stream with its snapshot; None: unknown.
 
-        It may be out of date, which costs a load a request or some items, and never correctness.
+        If it is out of date, a load needs one more request or reads some more items, but is still
+        correct.
         """
         with self._lock:
             lowest = self._snapshots.get(key)
@@ -151,7 +153,7 @@ class RememberedHeads:
             return lowest
 
     def remember_snapshot(self, key: str, lowest: int) -> None:
-        """Remember from which sort key to load a stream with its snapshot."""
+        """Remember the sort key from which to load a stream with its snapshot."""
         if not self._capacity:
             return
         with self._lock:
@@ -163,8 +165,8 @@ class RememberedHeads:
     def remember_saved(self, key: str, version: int) -> None:
         """Remember that a snapshot of a version was saved, if the newest commit is known.
 
-        A load needs the events after the version, and the newest commit: it proves that the stream
-        exists.
+        A load needs the events after the version, and the newest commit, which proves that the
+        stream exists.
         """
         with self._lock:
             entry = self._heads.get(key)
@@ -173,19 +175,19 @@ class RememberedHeads:
             self.remember_snapshot(key, min(begins, version + 1))
 
     def forget_snapshot(self, key: str) -> None:
-        """Forget the snapshot of a stream that has none, or of a stream that is gone."""
+        """Forget the snapshot of a stream that has none or was deleted."""
         with self._lock:
             self._snapshots.pop(key, None)
 
     def forget(self, key: str) -> None:
-        """Forget the head of a stream that proved stale, or of a stream that is gone."""
+        """Forget the head of a stream because it is stale or the stream was deleted."""
         with self._lock:
             self._heads.pop(key, None)
 
     def doubt(self, key: str) -> None:
-        """Ask for consistent reads of a stream that this process deleted, until it is seen again.
+        """Require consistent reads of a stream that this process deleted, until it is seen again.
 
-        Otherwise an eventually consistent read could show what was deleted.
+        Otherwise an eventually consistent read could still show the deleted events.
         """
         if not self._capacity:
             return
@@ -195,12 +197,12 @@ class RememberedHeads:
                 self._doubtful.popitem(last=False)
 
     def is_doubtful(self, key: str) -> bool:
-        """Whether the stream must be read consistently."""
+        """Return whether the stream must be read consistently."""
         with self._lock:
             return key in self._doubtful
 
     def clear(self) -> None:
-        """Forget every head: the table is gone, and the next one with its name is another."""
+        """Forget every head, because the table is gone and the next one of its name is new."""
         with self._lock:
             self._heads.clear()
             self._snapshots.clear()
@@ -210,11 +212,11 @@ class RememberedHeads:
 
     @property
     def epoch(self) -> int:
-        """Number of silences so far: what was seen in an earlier epoch may be of another table."""
+        """The number of silences so far. Data from an earlier epoch may be of another table."""
         return self._silences
 
     def _take_reply(self, now: float) -> None:
-        """Record that the table has just replied: every head comes from a reply."""
+        """Record that the table has just replied, because every head comes from a reply."""
         if not self._is_recent(now):
             self._silences += 1
         self._replied_at = now

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 MOST_BYTES: Final = 8 * 1024 * 1024
-"""Most bytes of remembered states, of all boundaries."""
+"""The most bytes of remembered states, in all boundaries."""
 
 _ENTRY_BYTES: Final = 300
-"""Bytes that an entry takes beside its item, about."""
+"""The approximate number of bytes that an entry takes beside its item."""
 
 
 class KnownState(NamedTuple):
-    """What is known of a state.
+    """A remembered state, or the fact that there was none.
 
     Attributes:
-        item: the item as it was stored; None: there was none.
-        epoch: `RememberedHeads.epoch` when it was seen: in a later one, the table may be another.
+        item: the stored item; None: there was none.
+        epoch: `RememberedHeads.epoch` when it was seen. In a later epoch the table may be another.
     """
 
     item: Item | None
@@ -31,15 +31,15 @@ class KnownState(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes that it takes."""
+        """The number of bytes that it takes."""
         return _ENTRY_BYTES + (0 if self.item is None else item_size(self.item))
 
 
 class KnownStates:
-    """The states that a process knows; bounded, and safe to share between threads.
+    """A bounded cache of the states that a process has seen. Safe to share between threads.
 
     Args:
-        most_bytes: most bytes of all states; those used least recently go first.
+        most_bytes: the most bytes of all states; it drops the least recently used ones first.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -49,7 +49,7 @@ class KnownStates:
         self._bytes = 0
 
     def get(self, stream_key: str, key: str, epoch: int) -> KnownState | None:
-        """Return what is known of a state; None: nothing, or it is of another epoch."""
+        """Return a remembered state; None: nothing is remembered, or it is of another epoch."""
         with self._lock:
             known = self._all.get((stream_key, key))
             if known is None or known.epoch != epoch:
@@ -58,7 +58,7 @@ class KnownStates:
             return known
 
     def remember(self, stream_key: str, key: str, item: Item | None, epoch: int) -> None:
-        """Remember a state as it is stored; None: there is none."""
+        """Remember the stored item of a state; None: there is none."""
         known = KnownState(item, epoch)
         with self._lock:
             self._remove((stream_key, key))
@@ -68,7 +68,7 @@ class KnownStates:
                 self._remove(next(iter(self._all)))
 
     def forget(self, stream_key: str) -> None:
-        """Forget the states of a boundary that is gone."""
+        """Forget the states of a boundary that was deleted."""
         with self._lock:
             for place in [place for place in self._all if place[0] == stream_key]:
                 self._remove(place)

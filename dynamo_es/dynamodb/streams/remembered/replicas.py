@@ -1,7 +1,7 @@
-"""Remembers the latest events of boundaries, so that a read asks only for what is new.
+"""Remembers the latest events of boundaries, so that a read asks only for new events.
 
-What is remembered of a stream is a run of its events without gaps, of one generation. It is always
-checked against the stream before it is used: a consistent read of the tail begins with the last
+For a stream it remembers a run of events without gaps, of one generation. The run is always checked
+against the stream before it is used: either a consistent read of the tail begins with the last
 event of the run, or an append is put at the version after it.
 """
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from dynamo_es.values import RawEvent
 
 MOST_BYTES: Final = 8 * 1024 * 1024
-"""Most bytes of remembered events, as JSON, in all boundaries; objects take several times that."""
+"""The most bytes of remembered events, as JSON, in all boundaries. As objects they take more."""
 
 _CHUNK: Final = 200
-"""Most events that are forgotten together."""
+"""The most events that are forgotten together."""
 
 _CHUNK_BYTES: Final = 64 * 1024
-"""A chunk of that size takes no more events."""
+"""A chunk of this many bytes takes no more events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Replica:
 
     Attributes:
         generation: generation of the events.
-        epoch: `RememberedHeads.epoch` when it was last checked: in a later one, the table may be
+        epoch: `RememberedHeads.epoch` when it was last checked. In a later epoch the table may be
             another.
-        after: version before the first of them.
-        last: version of the last of them.
+        after: version before the first event (exclusive).
+        last: version of the last event (inclusive).
         chunks: the events, in order.
-        size: bytes of the events.
+        size: number of bytes of the events, as JSON.
     """
 
     generation: int
@@ -65,7 +65,7 @@ class Replica:
     size: int = 0
 
     def above(self, version: int) -> list[RawEvent]:
-        """Return the events above a version that is not below ``after``."""
+        """Return the events after a version, which must be ``after`` or later."""
         found: list[RawEvent] = []
         for chunk in reversed(self.chunks):
             first = chunk.events[0].version or 0
@@ -82,9 +82,9 @@ class Replica:
         return self.chunks[-1].events[-1] if self.chunks else None
 
     def with_events(self, events: Sequence[RawEvent]) -> Replica:
-        """Return the run with events more at its end.
+        """Return the run with more events at its end.
 
-        A writer adds one at a time: they fill the last chunk, so that there are few chunks.
+        A writer adds one event at a time. They fill the last chunk, so that there are few chunks.
         """
         chunks, begin, added = list(self.chunks), 0, 0
         while begin < len(events):
@@ -109,12 +109,12 @@ class Replica:
 
 
 class Replicas:
-    """The replicas of a process; bounded, and safe to share between threads.
+    """A bounded cache of the replicas of a process. Safe to share between threads.
 
-    Callers must not change the events: all reads share them.
+    Callers must not change the events, because all reads share them.
 
     Args:
-        most_bytes: most bytes of all events; the streams used least recently lose theirs first.
+        most_bytes: the most bytes of all events; the least recently used streams lose theirs first.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -124,7 +124,7 @@ class Replicas:
         self._bytes = 0
 
     def get(self, key: str) -> Replica | None:
-        """Return what is remembered of a stream; None: nothing."""
+        """Return the remembered events of a stream; None: nothing is remembered."""
         with self._lock:
             replica = self._all.get(key)
             if replica is not None:
@@ -146,10 +146,10 @@ class Replicas:
         Args:
             key: partition key of the stream.
             generation: generation of the events.
-            after: version before the first of them.
-            events: the events, without gaps; nobody may change them.
-            epoch: `RememberedHeads.epoch`.
-            verified: whether the event at ``after`` was read again, and is the remembered one.
+            after: version before the first event (exclusive).
+            events: the events, without gaps; do not change them afterwards.
+            epoch: the current `RememberedHeads.epoch`.
+            verified: whether the event at ``after`` was read again and is the remembered one.
         """
         with self._lock:
             held = self._all.get(key)
@@ -172,7 +172,7 @@ class Replicas:
             self._shrink()
 
     def forget(self, key: str) -> None:
-        """Forget a stream that is gone."""
+        """Forget a stream that was deleted."""
         with self._lock:
             held = self._all.pop(key, None)
             if held is not None:

@@ -1,1 +1,1 @@
-"""The attempts of a request: watched, checked, repeated, and ended in time."""
+"""Watches the attempts of a request, checks their replies, repeats them, and ends them in time."""

@@ -1,6 +1,7 @@
-"""Checks that DynamoDB sent a reply, that it is whole, and that it answers the request.
+"""Checks that DynamoDB sent a reply, that it is complete, and that it answers the request.
 
-Botocore takes a proxy's page, a cut body or the reply to another request for an empty success.
+Botocore would treat a proxy's page, a truncated body or the reply to another request as an empty
+success.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "UpdateTable": ("TableDescription",),
     "UpdateTimeToLive": ("TimeToLiveSpecification",),
 }
-"""Members of which every successful reply has one. Writes and GetItem may answer ``{}``."""
+"""Every successful reply has one of these members. Writes and GetItem may also reply ``{}``."""
 
 
 def flaw_of(
@@ -51,9 +52,9 @@ def flaw_of(
 ) -> str | None:
     """Return why DynamoDB cannot have sent a reply; None if it can.
 
-    A checksum proves that DynamoDB sent the reply, and that it is whole. DynamoDB on AWS sends a
+    A checksum proves that DynamoDB sent the reply, and that it is complete. DynamoDB on AWS sends a
     checksum with every reply, so one is required there. DynamoDB Streams and other endpoints may
-    leave it out; then the content type and the members must be right.
+    omit it; then the content type and the members must be right.
 
     Args:
         operation: botocore's model of the operation.
@@ -85,12 +86,12 @@ def _no_checksum(endpoint: str) -> str | None:
 def _wrong_checksum(checksum: str, body: bytes) -> str | None:
     if checksum.isdecimal() and int(checksum) == crc32(body):
         return None
-    return "its checksum does not match, so the reply was cut or changed on its way"
+    return "its checksum does not match, so the reply was truncated or changed on its way"
 
 
 def _flaw_of_members(operation: str, body: bytes, parsed: Mapping[str, Any]) -> str | None:
     if len(parsed) == 1 and body != _EMPTY and body.strip() != _EMPTY:
-        # Only metadata: no member of this operation's reply.
+        # There is only metadata, and no member of this operation's reply.
         return f"it is not the JSON of a reply to {operation}"
     expected = _MEMBERS.get(operation)
     if expected is not None and not any(member in parsed for member in expected):
@@ -100,7 +101,7 @@ def _flaw_of_members(operation: str, body: bytes, parsed: Mapping[str, Any]) -> 
 
 def _flaw_of_error(status: int, parsed: Mapping[str, Any]) -> str | None:
     if status >= _SERVER_ERROR:
-        return None  # an error in any case, which leaves the outcome open
+        return None  # it is an error in any case, and leaves the outcome open
     code = parsed.get("Error", {}).get("Code")
     # Without a code in the body, botocore uses the status as the code.
     if not code or code == str(status):
@@ -118,7 +119,7 @@ def _is_table_endpoint_of_aws(endpoint: str) -> bool:
 def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
     """Return the subject of a reply that answers another read; None if it answers this one.
 
-    A page that names itself as the next one is also refused: reading would never end.
+    A page that names itself as the next one is refused too, because reading would never end.
     """
     operation, params = request
     if operation == "get_item":
@@ -138,11 +139,11 @@ def misdirected(request: Request, response: Mapping[str, Any]) -> str | None:
 def misdirected_refusal(
     request: Request, items: Iterable[Mapping[str, Any] | None], keys: Mapping[str, Sequence[str]]
 ) -> str | None:
-    """Return the subject of a refusal whose items are not the write's; None if they are.
+    """Return the subject of a refusal that answers another write; None if it answers this one.
 
     Args:
         request: the write that was refused.
-        items: the stored item at each place of the write, in order; None where it is empty.
+        items: for each item of the write, in order, the stored item; None if there is none.
         keys: names of the key attributes, by table; other tables are not checked.
     """
     for write, item in zip(_writes(request), items, strict=False):
@@ -208,7 +209,7 @@ def _unasked(asked: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
         names = list(keys[0])
         wanted = {_identity(key, names) for key in keys}
         for item in items:
-            # Without the whole key in the projection, compare the part that is there.
+            # If the projection lacks a part of the key, compare the other part.
             there = [name for name in names if name in item]
             those = wanted if there == names else {_identity(key, there) for key in keys}
             if _identity(item, there) not in those:
@@ -217,7 +218,7 @@ def _unasked(asked: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:
 
 
 def _identity(item: Mapping[str, Any], names: list[str]) -> tuple[Any, ...]:
-    # A list first: a generator takes twice as long.
+    # A list, because a generator takes twice as long.
     return tuple([pair for name in names for pair in item[name].items()])
 
 

@@ -1,7 +1,7 @@
 """Retries: which failures an operation sends again, how long it waits, and when it gives up.
 
-The SDK retries throttling and transport failures by itself. This module retries the rest:
-conflicts between transactions, and races that a writer lost.
+The SDK retries throttling and transport failures. This module retries the rest: conflicts between
+transactions, and races that a writer lost.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Retries:
     """The retries of one operation, until its deadline.
 
     Args:
-        deadline: seconds from now after which nothing is tried again.
+        deadline: number of seconds from now after which nothing is tried again.
         stream_id: the stream of the operation, for its errors; None: it has none.
-        sleep: waits so many seconds.
-        monotonic: seconds of a clock that only goes forward.
+        sleep: waits the given number of seconds.
+        monotonic: returns seconds of a monotonic clock.
     """
 
     __slots__ = ("_begin", "_deadline", "_monotonic", "_seen", "_sleep", "_stream_id")
@@ -58,7 +58,7 @@ class Retries:
 
     @property
     def is_over(self) -> bool:
-        """Whether the deadline has passed, or the time of a Lambda function is over."""
+        """Whether the deadline has passed, or a Lambda function has no time left."""
         left = seconds_left()
         if left is not None and left <= 0:
             return True
@@ -66,7 +66,7 @@ class Retries:
 
     def retrying(self) -> Retrying:
         """Return a caller that repeats a request after a conflict, until the deadline."""
-        # Loaded on the first conflict: most processes never see one, and cold starts count.
+        # Imported on the first conflict: most processes never see one, and cold starts count.
         from tenacity import Retrying, retry_if_exception, wait_random_exponential
 
         return Retrying(
@@ -101,13 +101,13 @@ class Retries:
         """Refuse to send the same request again and again after the deadline.
 
         A long operation may take longer than its deadline, but then each request differs. A
-        request that repeats is a retry that nothing limits, such as of items that stay unreadable.
+        repeated request is a retry without a limit, for example because items stay unreadable.
 
         Raises:
             ServiceError: the request was sent too often.
         """
         if isinstance(request, Pause) or not self.is_over:
-            return  # a pause has a deadline of its own
+            return  # a pause has its own deadline
         if self._seen is None or len(self._seen) > _MOST_REMEMBERED:
             self._seen = Counter()
         asked = hash(f"{request.operation} {request.params!r}")
@@ -117,7 +117,7 @@ class Retries:
                 request.api_name,
                 "NoProgress",
                 f"the same request was sent {_MOST_REPEATS} times after the deadline. The stored "
-                "items block the operation: look at them with `dynamo-es log verify`.",
+                "items block the operation: inspect them with `dynamo-es log verify`.",
                 subject_of(request, self._stream_id),
             )
 
@@ -139,7 +139,7 @@ class Retries:
 
 
 def after_failure(error: Exception, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method whose first call raises the failure that the request has had already."""
+    """Return a method whose first call raises a failure that the request already had."""
     failed = [error]
 
     def call(**params: Any) -> Any:

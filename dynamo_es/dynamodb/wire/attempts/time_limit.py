@@ -1,7 +1,7 @@
-"""The time that requests may take in a call of a Lambda function.
+"""Limits the time that requests may take in a call of a Lambda function.
 
-Without a limit, a request to a service that does not answer takes all its attempts and time-outs,
-longer than many functions run. A function that is killed reports nothing.
+Without a limit, a request to a service that does not answer uses all its attempts and time-outs,
+which takes longer than many functions may run. A function that is killed reports nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from urllib3 import Timeout
 
 _SHORTEST: Final = 0.05
-"""Shortest time-out, in seconds: a request that begins late may still succeed."""
+"""The shortest time-out, in seconds, so that a request that begins late may still succeed."""
 
 _FIRST_ERROR: Final = 300
 
@@ -25,10 +25,10 @@ _left: ContextVar[Callable[[], float] | None] = ContextVar("dynamo_es_seconds_le
 
 @contextmanager
 def limited(left: Callable[[], float] | None) -> Iterator[None]:
-    """Limit the requests of this thread, and of those that it starts, within the context.
+    """Limit the requests of this thread, and of threads that it starts, within the context.
 
     Args:
-        left: returns the seconds that are left for requests; None: no limit.
+        left: returns the number of seconds that are left for requests; None: no limit.
     """
     before = _left.set(left)
     try:
@@ -38,13 +38,13 @@ def limited(left: Callable[[], float] | None) -> Iterator[None]:
 
 
 def seconds_left() -> float | None:
-    """Return the seconds that are left for requests; None: no limit."""
+    """Return the number of seconds that are left for requests; None: no limit."""
     left = _left.get()
     return None if left is None else left()
 
 
 def time_out(connect: float, read: float) -> dict[str, Timeout]:
-    """Return the keyword of urllib3 for a request's time-outs; none if they need no change.
+    """Return urllib3's keyword argument for a request's time-outs; empty if they need no change.
 
     Args:
         connect: seconds that a connection may take, without a limit.
@@ -62,13 +62,14 @@ def time_out(connect: float, read: float) -> dict[str, Timeout]:
 def shorten(request: Any, connect: float, read: float, share: float = 1.0) -> None:
     """Limit the time for the reply to a request that botocore sends.
 
-    Releases of botocore that know no time-out of a single request only try fewer times.
+    With a release of botocore that has no time-outs for single requests, this has no effect; such a
+    release only makes fewer attempts.
 
     Args:
-        request: botocore's.
+        request: botocore's request.
         connect: seconds that a connection may take, without a limit.
         read: seconds that a reply may take, without a limit.
-        share: part of the time left that the request may take.
+        share: fraction of the remaining time that the request may take.
     """
     left = seconds_left()
     if left is None or left * share >= connect + read:
@@ -108,10 +109,9 @@ def end_in_time(
 
 
 def keep_in_time(client: Any) -> None:
-    """Have a boto3 client of another service keep the limit, and leave it time for what follows.
+    """Make a boto3 client of another service respect the limit, with time to spare.
 
-    Its requests end at half of the time that the limit leaves, so that their outcome can still be
-    stored.
+    Its requests may take half of the remaining time, so that their outcome can still be stored.
     """
     config = client.meta.config
 

@@ -1,8 +1,8 @@
 """Watches the HTTP attempts of a request, which the SDK retries silently.
 
-A write that is refused at its second attempt may have been carried out at its first. That decides
-between a conflict and an unknown outcome. The SDK also takes any reply with status 200 for a
-success; here, a reply that DynamoDB did not send becomes a server error.
+A write that is refused at its second attempt may have been carried out at its first. So the number
+of attempts decides between a conflict and an unknown outcome. The SDK also takes any reply with
+status 200 for a success. Here, a reply that DynamoDB did not send becomes a server error.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _sent: ContextVar[_Sent] = ContextVar("dynamo_es_sent")
 
 
 class Attempts:
-    """The HTTP attempts of the current request, of this thread or of this task.
+    """The HTTP attempts of the current request of this thread or task.
 
-    A thread that works on a request in a copy of its context counts for the same request.
+    A thread that works on a request in a copy of its context counts towards the same request.
     """
 
     @property
     def count(self) -> int:
-        """Attempts so far."""
+        """The number of attempts so far."""
         return _now().count
 
     @count.setter
@@ -61,7 +61,7 @@ class Attempts:
 
     @property
     def sending(self) -> bool:
-        """Whether a request of the library is on its way. Users send others with its client."""
+        """Whether the current request is the library's. Users send others with its client."""
         return _now().sending
 
     @sending.setter
@@ -84,8 +84,8 @@ class Attempts:
     ) -> None:
         """Record the outcome of one attempt, from botocore's ``needs-retry`` event.
 
-        This runs before botocore decides. Botocore retries a bad reply like any failure of a
-        gateway, and raises it in the end.
+        This runs before botocore decides whether to retry. It turns a bad reply into a failure of a
+        gateway, which botocore retries, and raises in the end.
         """
         sent = _now()
         sent.count += 1

@@ -1,1 +1,1 @@
-"""Quicker replacements for layers of a boto3 client: bodies, signatures, sending, replies."""
+"""Faster replacements for parts of a boto3 client: serializing, signing, sending, and parsing."""

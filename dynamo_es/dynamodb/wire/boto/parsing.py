@@ -1,11 +1,11 @@
 """Parses DynamoDB's replies into the same values as botocore, in a fraction of the time.
 
-Botocore parses the JSON, and then builds it again by the model of the operation, value by value. A
-reply with items needs that for one thing only: binary values, which are base64 text in JSON. So
-`parse_reply` parses the JSON, checks its form, and decodes the binary values in place.
+Botocore parses the JSON, and then rebuilds it value by value from the model of the operation. A
+reply with items needs that only for binary values, which are base64 text in JSON. So `parse_reply`
+parses the JSON, checks its form, and decodes the binary values in place.
 
 It leaves everything that it does not know to botocore: errors, other operations, new members, new
-kinds of values, and all that DynamoDB cannot have sent.
+kinds of values, and anything that DynamoDB cannot have sent.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def parse_reply(operation: str, body: bytes) -> dict[str, Any] | None:
     from pydantic_core import from_json
 
     try:
-        # Strings that repeat are mostly keys: looking up the others costs more than it saves.
+        # Repeated strings are mostly keys. Looking up other strings costs more than it saves.
         reply: dict[str, Any] = from_json(body, cache_strings="keys")
         for name, value in reply.items():
             members[name](value)
@@ -52,9 +52,9 @@ def parse_reply(operation: str, body: bytes) -> dict[str, Any] | None:
 
 
 def parse_own_replies(client: DynamoDBClient) -> None:
-    """Parse the replies to the library's requests here, on a client that the library made.
+    """Make a client of the library parse the replies to the library's requests with this module.
 
-    Replies to requests of users stay botocore's.
+    botocore still parses the replies to requests of users.
     """
     client.meta.events.register_last("before-parse", _parse, unique_id="dynamo-es-parsing")
 
@@ -65,11 +65,11 @@ def _parse(
     customized_response_dict: dict[str, Any],
     **_: Any,
 ) -> None:
-    """Give botocore the members of a reply, and an empty object to parse, in ``before-parse``."""
+    """Handle ``before-parse``: give botocore the members of a reply, and an empty text to parse."""
     if (
         not attempts.sending
         or response_dict["status_code"] != _OK
-        or customized_response_dict  # from a hook of a user
+        or customized_response_dict  # a hook of a user has set it
         or _parser_log.isEnabledFor(logging.DEBUG)  # botocore logs the body that it parses
     ):
         return
@@ -150,7 +150,7 @@ _OTHER_KINDS: Final[Mapping[str, _Member]] = {
     "L": _each(_attribute),
     "M": _item,
 }
-"""Kinds of attribute values that are no text in JSON."""
+"""Kinds of attribute values that are not text in JSON."""
 
 _units: Final = _is(int, float)
 _capacity: Final = _structure(
@@ -195,4 +195,4 @@ _REPLIES: Final[Mapping[str, Mapping[str, _Member]]] = {
     "TransactWriteItems": {"ConsumedCapacity": _each(_capacity)},
     "UpdateItem": _WRITTEN,
 }
-"""The members of each reply. A function checks a member, and decodes binary values in place."""
+"""The members of each reply. Each function checks a member, and decodes binary values in place."""

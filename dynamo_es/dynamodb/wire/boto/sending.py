@@ -1,11 +1,11 @@
-"""Sends the requests of a boto3 client on connections of urllib3, without the layers in between.
+"""Sends the requests of a boto3 client on urllib3 connections, without the layers in between.
 
 botocore builds and signs a request, then emits ``before-send``. A handler of that event may return
 the reply; botocore then checks, parses and retries it as if it had sent the request itself.
-`Sender` is such a handler. urllib3 keeps the connections, the time-outs and the errors.
+`Sender` is such a handler. urllib3 manages the connections, the time-outs and the errors.
 
 `Sender` leaves all unusual cases to botocore: a proxy, another handler of ``before-send``, a tool
-that patched botocore, urllib3 or Python's HTTP client, a request whose body is not of bytes.
+that patched botocore, urllib3 or Python's HTTP client, or a request whose body is not bytes.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
 _UNUSUAL: Final = frozenset({"connection", "expect", "transfer-encoding"})
-"""Headers with which botocore sends a request itself."""
+"""Requests with one of these headers are left to botocore."""
 _MOST_ENDPOINTS: Final = 8
 _ONCE: Final = Retry(False)  # noqa: FBT003 - botocore retries
 
 
 def _often_patched() -> tuple[object, ...]:
-    """Return what tools that trace, record or mock requests replace by code of their own."""
+    """Return the functions that tools replace to trace, record or mock requests."""
     return (
         BaseClient._make_api_call,  # type: ignore[attr-defined] # noqa: SLF001
         Endpoint.prepare_request,
@@ -72,7 +72,7 @@ def _often_patched() -> tuple[object, ...]:
 def _is_original(value: object) -> bool:
     if isinstance(value, type):
         return value.__module__ == AWSHTTPConnectionPool.__module__
-    # Not `isinstance`: a wrapper may claim to be a function.
+    # Not `isinstance`: a wrapper may pretend to be a function.
     if type(value) is not FunctionType:
         return False
     return str(value.__globals__["__name__"]).startswith(("botocore.", "http.", "urllib3."))
@@ -85,12 +85,12 @@ _ARE_KNOWN: Final = (
 
 
 def _is_patched() -> bool:
-    # Not `==`: a wrapper may claim to be equal to what it wraps.
+    # Not `==`: a wrapper may pretend to be equal to the function that it wraps.
     return not all(map(is_, _often_patched(), _ORIGINALS))
 
 
 class _Target(NamedTuple):
-    """The destination of the requests of a URL.
+    """The destination of the requests to a URL.
 
     Attributes:
         pool: the connections.
@@ -110,17 +110,17 @@ class Sender:
         client: a client with the connections that botocore gave it.
 
     Raises:
-        AttributeError: botocore lacks a name that this module uses.
+        AttributeError: this release of botocore lacks a name that this module uses.
     """
 
     def __init__(self, client: Any) -> None:
         self._service = client.meta.service_model.service_id.hyphenize()
-        # botocore has no public way to its connections and its handlers.
+        # botocore has no public access to its connections and handlers.
         self._emitter = client.meta.events._emitter  # noqa: SLF001
         self._endpoint = client._endpoint  # noqa: SLF001
         self._session = session = self._endpoint.http_session
         self._certify = partial(session._setup_ssl_cert, verify=session._verify)  # noqa: SLF001
-        # Certificates, time-outs and limits are those that botocore gives its own connections.
+        # Use the certificates, time-outs and limits that botocore gives its own connections.
         self._pools = direct_pools(session._manager.connection_pool_kw)  # noqa: SLF001
         config = client.meta.config
         self._connect, self._read = config.connect_timeout, config.read_timeout
@@ -130,8 +130,8 @@ class Sender:
         tell_of_snapshots(self)
 
     def after_fork(self) -> None:
-        """Leave the parent's connections alone, and open new ones."""
-        # A dropped pool closes its connections, and would wait for locks of the parent's threads.
+        """Open new connections in a forked child, and leave the parent's alone."""
+        # Keep the pools: dropping them closes their connections, and waits for the parent's locks.
         self._inherited += [self._pools, self._targets]
         self._pools = direct_pools(self._pools.connection_pool_kw)
         self._targets = {}
@@ -142,14 +142,14 @@ class Sender:
         self._pools.clear()
 
     def register(self, client: Any) -> None:
-        """Send the requests of the client from now on."""
+        """Start to send the requests of the client."""
         client.meta.events.register(f"before-send.{self._service}", self.send)
 
     def send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse | None:
-        """Return the reply to a request; None: botocore is to send it.
+        """Send a request and return the reply; None: botocore must send it.
 
         Raises:
-            HTTPClientError: botocore's, the same that it raises when it sends the request.
+            HTTPClientError: the error that botocore would raise if it sent the request.
         """
         target = self._targets.get(request.url) or self._target(request.url)
         if target is None or not self._is_in_charge(event_name.rpartition(".")[2]):
@@ -181,8 +181,8 @@ class Sender:
         return AWSResponse(request.url, answer.status, answer.headers, answer)  # type: ignore[arg-type]
 
     def _is_in_charge(self, operation: str) -> bool:
-        """Whether no other handler, patch or stand-in wants to see the request."""
-        # botocore keeps the handlers of an event from its first emission on.
+        """Return whether no other handler, patch or stand-in wants to see the request."""
+        # botocore caches the handlers of an event at its first emission.
         event = f"before-send.{self._service}.{operation}"
         handlers = self._emitter._lookup_cache.get(event)  # noqa: SLF001
         return (
@@ -204,10 +204,10 @@ class Sender:
 
 
 def send_directly(client: Any) -> None:
-    """Have a `Sender` send the requests of a new client.
+    """Make a `Sender` send the requests of a new client.
 
     Nothing changes if a proxy is configured, if the connections are not botocore's own, or if
-    botocore, urllib3 or Python's HTTP client are patched or are not as they are known here.
+    botocore, urllib3 or Python's HTTP client are patched or of an unknown release.
     """
     if not _ARE_KNOWN or _is_patched():
         return
@@ -221,7 +221,7 @@ def send_directly(client: Any) -> None:
 
 
 def sender_of(client: Any) -> Sender | None:
-    """Return what sends the requests of a client; None: botocore sends them."""
+    """Return the `Sender` that sends the requests of a client; None: botocore sends them."""
     # There is no public list of the handlers of an event.
     event = f"before-send.{client.meta.service_model.service_id.hyphenize()}"
     emitter = getattr(client.meta.events, "_emitter", None)
@@ -233,7 +233,7 @@ def sender_of(client: Any) -> Sender | None:
 
 
 def _plain(headers: Any) -> Mapping[str, Any]:
-    """Return botocore's headers as a dict; to go through them its way takes six times as long."""
+    """Return botocore's headers as a dict. Iterating over its own type takes six times as long."""
     by_key = getattr(headers, "_dict", None)
     if by_key is None:
         return dict(headers.items())
@@ -241,7 +241,7 @@ def _plain(headers: Any) -> Mapping[str, Any]:
 
 
 def _is_usual(request: AWSPreparedRequest, headers: Mapping[str, object]) -> bool:
-    """Whether a request is one of JSON, sent with the client's own time-outs."""
+    """Return whether a request is JSON and uses the client's own time-outs."""
     names = {name.lower() for name in headers}
     context: Mapping[str, object] = getattr(request, "context", None) or {}
     return (

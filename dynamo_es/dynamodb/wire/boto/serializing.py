@@ -1,7 +1,7 @@
-"""Makes the bodies of the library's requests, as botocore does, in a part of the time.
+"""Makes the bodies of the library's requests as botocore does, in a fraction of the time.
 
-botocore walks through the parameters by the model of the operation, value by value. The parameters
-of the library's requests are JSON already, apart from their binary values.
+botocore walks through the parameters value by value, with the model of the operation. The
+parameters of the library's requests are already JSON, except for binary values.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _OF_PARAMETERS: Final = "host_prefix"
 
 
 class Serializer:
-    """Serializes the library's requests; leaves those of users to the serializer of botocore.
+    """Serializes the library's requests, and leaves requests of users to botocore's serializer.
 
     Args:
-        theirs: botocore's, for the same client.
+        theirs: botocore's serializer of the same client.
     """
 
     def __init__(self, theirs: JSONSerializer) -> None:
@@ -35,7 +35,7 @@ class Serializer:
     def serialize_to_request(
         self, parameters: Mapping[str, Any], operation_model: Any
     ) -> dict[str, Any]:
-        """Return what botocore makes a request of, with the body of these parameters."""
+        """Return the dict from which botocore makes a request, with the body of the parameters."""
         name = operation_model.name
         frame = self._frames.get(name)
         if (
@@ -51,8 +51,8 @@ class Serializer:
 
 
 def serialize_own_requests(client: Any) -> None:
-    """Have a `Serializer` serialize the library's requests, on a client that the library made."""
+    """Make a `Serializer` serialize the library's requests on a client that the library made."""
     theirs = vars(client).get("_serializer")
-    # botocore has no public way to it.
+    # botocore has no public access to the serializer.
     if type(theirs) is JSONSerializer:
         vars(client)["_serializer"] = Serializer(theirs)

@@ -1,8 +1,8 @@
 """Signs the requests of a boto3 client as botocore does, in a quarter of the time.
 
-botocore's signer takes any request apart to sign it, which takes a sixth of the CPU time of an
-append. The requests of a DynamoDB client have one form, so `QuickSigner` signs that form as the
-lean transport does. It leaves every other request to botocore's signer, which it extends.
+botocore's signer parses every request to sign it, which takes a sixth of the CPU time of an append.
+The requests of a DynamoDB client have one form, so `QuickSigner` signs that form as the lean
+transport does. It leaves every other request to botocore's signer, its base class.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
 
 QUICK: Final = "dynamo-es-v4"
-"""The signature version that botocore knows `QuickSigner` by."""
+"""The signature version under which `QuickSigner` is registered with botocore."""
 
 _USUAL: Final = "v4"
 _SIGNED: Final = ("X-Amz-Target", "Content-Type")
@@ -45,13 +45,13 @@ _ORIGINALS: Final = (SigV4Auth, *_often_patched()[1:])
 
 
 class QuickSigner(SigV4Auth):
-    """Signs a request; botocore makes one for each, with the credentials of that moment."""
+    """Signs a request. botocore makes one signer for each request, with current credentials."""
 
     def add_auth(self, request: AWSRequest) -> None:
         """Add the headers of the signature to a request.
 
         Raises:
-            NoCredentialsError: botocore's; there are no credentials.
+            botocore.exceptions.NoCredentialsError: there are no credentials.
         """
         signer = self._signer_for(request)
         # A handler may have added headers, which are signed too.
@@ -72,7 +72,7 @@ class QuickSigner(SigV4Auth):
                 request.headers[name] = value
 
     def _signer_for(self, request: Any) -> Signer | None:
-        """Return what signs a request; None if it is not of the form, or botocore logs it."""
+        """Return a signer for a request; None if it has another form, or botocore logs it."""
         if (
             self.credentials is None
             or self._service_name != SERVICE  # type: ignore[attr-defined]
@@ -91,23 +91,23 @@ AUTH_TYPE_MAPS[QUICK] = QuickSigner
 
 
 def sign_quickly(client: Any) -> None:
-    """Have a `QuickSigner` sign the requests of a client.
+    """Make a `QuickSigner` sign the requests of a client.
 
-    A user's handler of ``choose-signer`` comes first.
+    A user's handler of ``choose-signer`` takes precedence.
     """
     service = client.meta.service_model.service_id.hyphenize()
     client.meta.events.register_last(f"choose-signer.{service}", _choose)
 
 
 def _choose(signature_version: str, **_: Any) -> str | None:
-    # Not `==`: a wrapper may claim to be equal to what it wraps.
+    # Not `==`: a wrapper may pretend to be equal to the function that it wraps.
     if signature_version == _USUAL and all(map(is_, _often_patched(), _ORIGINALS)):
         return QUICK
     return None
 
 
 def _are_usual(headers: dict[str, Any]) -> bool:
-    """Whether all headers but the two that are signed are some that no signature covers."""
+    """Return whether all headers except the two signed ones are never part of a signature."""
     return all(
         type(headers.get(name)) is str and not has_blanks(headers[name]) for name in _SIGNED
     ) and _UNSIGNED.issuperset(headers.keys() - _SIGNED)

@@ -16,7 +16,7 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: the text is not base64.
     """
-    # The quick decoder also takes the alphabet of URLs, and text without its padding.
+    # The quick decoder would also accept the alphabet of URLs, and text without padding.
     if len(text) % 4 or "-" in text or "_" in text:
         return a2b_base64(text)
     try:
@@ -27,7 +27,7 @@ def decode(text: str) -> bytes:
 
 @cache
 def _quickly() -> Callable[[str], bytes]:
-    # Loaded at the first reply with items: a process that only appends starts without it.
+    # Imported for the first reply with items: a process that only appends starts without it.
     from pydantic_core import SchemaValidator
 
     return SchemaValidator({"type": "bytes"}, {"val_json_bytes": "base64"}).validate_python

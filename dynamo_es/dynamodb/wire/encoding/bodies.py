@@ -1,6 +1,6 @@
 """The operations of DynamoDB's API that the store uses for items, and the bodies of its requests.
 
-The parameters of a request are JSON, apart from binary values and sets.
+The parameters of a request are already JSON, except for binary values and sets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def body_of(params: Mapping[str, Any]) -> bytes:
     """Return the body of a request, byte for byte as botocore makes it.
 
     Raises:
-        TypeError: a request cannot hold a value.
+        TypeError: a value that a request cannot hold.
     """
     return _encode(params).encode()
 

@@ -1,4 +1,4 @@
-"""Stores JSON in an attribute of an item: as text, or compressed if that costs less to write."""
+"""Stores JSON in an item's attribute: as text, or compressed if that costs less to write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import Compression
 
 MAX_TEXT_BYTES: Final = 32 * 1024 * 1024
-"""Most bytes of a text before compression, unless the user sets another limit."""
+"""The most bytes of a text before compression, unless the user sets another limit."""
 
 _SMALL_WINDOW: Final = 13
 _SMALL: Final = 1 << _SMALL_WINDOW
@@ -38,7 +38,7 @@ def pack(item: dict[str, Any], name: str, text: bytes, compression: Compression 
     Args:
         item: the item.
         name: name of the attribute.
-        text: UTF-8.
+        text: the text in UTF-8.
         compression: ``"units"``: the form that takes fewer write units, plain if both take the
             same. ``"always"``: the form that takes fewer bytes.
     """
@@ -51,7 +51,7 @@ def pack(item: dict[str, Any], name: str, text: bytes, compression: Compression 
 
 
 def _packed(text: bytes, rest: int, compression: Compression) -> bytes:
-    """Return the compressed text if it is the cheaper form; else nothing."""
+    """Return the compressed text if it is the cheaper form; otherwise empty bytes."""
     if compression == "always":
         packed = compress(text)
         return packed if len(packed) < len(text) else b""
@@ -66,7 +66,7 @@ def unpack(attribute: dict[str, Any], most: int = MAX_TEXT_BYTES) -> str | bytes
 
     Args:
         attribute: the attribute, in the wire format.
-        most: most bytes of the text; a few hundred compressed kilobytes can hold gigabytes.
+        most: the most bytes of the text; a few hundred compressed KB can hold gigabytes.
 
     Raises:
         ValueError: more than one value, a text larger than ``most``, or bytes that are not

@@ -6,23 +6,23 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 _DEPTH: Final = 32
-"""Levels of lists and maps that DynamoDB accepts."""
+"""The most nested levels of lists and maps that DynamoDB accepts."""
 _DIGITS: Final = 38
 _KINDS: Final = '{"S": "text"}, {"N": "12"} or another kind of value'
 
 
 class NotWireError(ValueError):
-    """A parameter that DynamoDB's API refuses; the message is the rest of a sentence."""
+    """A parameter that DynamoDB's API refuses. The message completes a sentence about it."""
 
 
 def check_attributes(name: str, attributes: Any) -> None:
-    """Raise `NotWireError` unless it is a dict of attribute values by name.
+    """Raise `NotWireError` unless a parameter is a dict of attribute values by name.
 
     The message names the attribute and never quotes its value.
 
     Args:
         name: the parameter, such as ``Item``.
-        attributes: its value.
+        attributes: the value of the parameter.
     """
     if not isinstance(attributes, dict) or not attributes:
         raise NotWireError(f"has {name} that is not a dict of attributes, or is empty.")
@@ -70,7 +70,7 @@ def _check_set(path: str, kind: str, content: Any) -> None:
     for entry in content:
         _check_scalar(path, kind[0], entry)
     if len(set(map(bytes, content) if kind == "BS" else content)) < len(content):
-        raise NotWireError(f"has {path}, a set that has an entry twice.")
+        raise NotWireError(f"has {path}, a set with a repeated entry.")
 
 
 def _check_scalar(path: str, kind: Any, content: Any) -> None:

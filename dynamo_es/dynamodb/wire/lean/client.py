@@ -1,13 +1,13 @@
 """The lean transport: sends the store's requests without botocore's session, models and hooks.
 
-It signs as botocore does, retries by botocore's own rules, and raises botocore's errors,
-so the gateway cannot tell it from a boto3 client. `terms_of` says when it may be used.
+It signs as botocore does, retries by botocore's own rules, and raises botocore's errors. So the
+gateway uses it like a boto3 client. `terms_of` decides when it may be used.
 
 From the request of an algorithm to its reply::
 
     body_of(params) → Requests.signed(…) → Connections.send(…) → parsed(…) → LeanRetries.delay(…)
 
-All but `Connections` is free of input and output.
+Only `Connections` does input and output.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _USER_AGENT: Final = (
 
 
 class LeanClient:
-    """Has the methods of a boto3 client that the store's algorithms call; safe for threads.
+    """Has the methods of a boto3 client that the store's algorithms call. Thread-safe.
 
     Args:
         terms: endpoint, region and credentials.
         config: time-outs, attempts, number of connections.
-        connections: sends the requests; None: over new connections to the endpoint.
+        connections: sends the requests; None: new connections to the endpoint.
         otherwise: returns a boto3 client for all other operations; None: they fail.
-        sleep: waits so many seconds; None: the thread sleeps.
+        sleep: waits the given number of seconds; None: the thread sleeps.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class LeanClient:
         self._sleep = sleep
         self.meta = SimpleNamespace(events=Events(), service_model=SERVICE)
         session = connections or Connections(terms.endpoint, config, terms.ca_bundle)
-        # Under botocore's names: fault injection uses them to reach below the retries.
+        # Named as in botocore, because fault injection uses these names to reach below the retries.
         self._endpoint = SimpleNamespace(host=terms.endpoint, http_session=session)
         self._requests = Requests(terms, config.max_attempts)
         self._retries = LeanRetries(self.meta.events, config.max_attempts)
@@ -89,7 +89,7 @@ class LeanClient:
 
     def _call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         if operation == "TransactWriteItems":
-            # As botocore does: with it, a repeated attempt does not write again.
+            # As botocore does: with the token, a repeated attempt does not write again.
             params.setdefault("ClientRequestToken", str(uuid4()))
         call = Call(operation, self._body_of(params))
         while True:
@@ -101,7 +101,7 @@ class LeanClient:
         if reply is None:
             raise failure or RuntimeError("an attempt ended without a reply and without a failure")
         members["ResponseMetadata"]["RetryAttempts"] = call.attempt - 1
-        # A hook may have made a failure of a success.
+        # A hook may have turned a success into a failure.
         if reply.status_code >= _FIRST_ERROR:
             raise ClientError(members, operation)  # type: ignore[arg-type]
         return members
@@ -110,7 +110,7 @@ class LeanClient:
         call.attempt += 1
         request = self._requests.signed(call)
         try:
-            # As botocore does: a hook may reply in the place of DynamoDB.
+            # As botocore does: a hook may reply instead of DynamoDB.
             reply = self.meta.events.emit("before-send.dynamodb", request=request)
             reply = reply or self._endpoint.http_session.send(request)
         except Exception as error:  # noqa: BLE001 - the rules of retries decide
@@ -132,7 +132,7 @@ class Requests:
 
     Args:
         terms: endpoint, region and credentials.
-        max_attempts: most attempts of a call.
+        max_attempts: the most attempts of a call.
     """
 
     def __init__(self, terms: Terms, max_attempts: int) -> None:
@@ -143,7 +143,7 @@ class Requests:
         self._traced = FUNCTION_NAME.read() is not None
 
     def signed(self, call: Call) -> Signed:
-        """Return the request for an attempt of a call; each attempt has a signature of its own."""
+        """Return the request for an attempt of a call. Each attempt is signed anew."""
         headers = {
             "X-Amz-Target": f"DynamoDB_20120810.{call.operation}",
             "Content-Type": _CONTENT_TYPE,
@@ -178,10 +178,10 @@ def parsed(reply: Reply) -> dict[str, Any]:
 
 
 def _members(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a body, its binary values decoded; ``{}`` if it holds no object."""
+    """Return the JSON object of a body, with decoded binary values; ``{}`` if it has no object."""
     if body == _NOTHING:
         return {}
-    # Loaded when there is something to parse: most replies to writes are empty.
+    # Imported when there is something to parse: most replies to writes are empty.
     from pydantic_core import from_json
 
     try:
@@ -196,9 +196,9 @@ def _members(body: bytes) -> dict[str, Any]:
 
 
 def _decode(node: Any) -> None:
-    """Decode the binary values below a node of a reply, in place.
+    """Decode the binary values under a node of a reply, in place.
 
-    Nothing else in a reply is an object with text or texts under ``B`` or ``BS`` alone.
+    Only a binary value is an object whose single member is ``B`` or ``BS`` with text or texts.
     """
     for value in node.values() if type(node) is dict else node:
         if type(value) is dict:
@@ -221,7 +221,7 @@ def _are_texts(values: Any) -> bool:
 
 
 def _failed(reply: Reply, headers: dict[str, str]) -> dict[str, Any]:
-    # Loaded at the first failure: most processes that start see none.
+    # Imported at the first failure: most processes never see one.
     from botocore.parsers import create_parser
 
     response = {"status_code": reply.status_code, "headers": headers, "body": reply.content}

@@ -31,8 +31,9 @@ class Signed(NamedTuple):
     """A request that is ready to be sent.
 
     Attributes:
-        url: where it goes, with the path.
-        headers: all but those that depend on the connection: ``Host``, ``Content-Length``.
+        url: the URL, with the path.
+        headers: the headers, except those that depend on the connection (``Host``,
+            ``Content-Length``).
         body: the body.
     """
 
@@ -42,11 +43,11 @@ class Signed(NamedTuple):
 
 
 class Reply:
-    """A reply as it came. `attempts` may turn its status into that of a failure.
+    """A reply as received. `attempts` may turn its status into that of a failure.
 
     Attributes:
         status_code: HTTP status.
-        headers: by their names as received.
+        headers: the headers, by their names as received.
         content: the whole body.
     """
 
@@ -61,8 +62,8 @@ class Reply:
 def trusted_certificates() -> str:
     """Return the path of the file with the certificates that botocore trusts.
 
-    It is that of ``botocore.httpsession.get_cert_path``, whose import takes 5 MB and a third of the
-    time of a first append.
+    It is the path of ``botocore.httpsession.get_cert_path``, whose import takes 5 MB and a third of
+    the time of a first append.
     """
     try:
         from certifi import where
@@ -92,7 +93,7 @@ class Connections:
         }
         if url.startswith("https:"):
             context = create_urllib3_context()
-            # Read once, and not for each connection: it takes longer than a handshake.
+            # Read once instead of for each connection, because it takes longer than a handshake.
             context.load_verify_locations(ca_bundle or trusted_certificates())
             self._settings.update(ssl_context=context, cert_reqs="CERT_REQUIRED")
         self._inherited: list[object] = []
@@ -100,8 +101,8 @@ class Connections:
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Leave the parent's connections alone, and open new ones."""
-        # A dropped pool closes its connections, and would wait for locks of the parent's threads.
+        """Open new connections in a forked child, and leave the parent's alone."""
+        # Keep the pool: dropping it closes its connections, and waits for the parent's locks.
         self._inherited.append(self._pools)
         self._open()
 
@@ -109,11 +110,12 @@ class Connections:
         """Send a request, and return the reply.
 
         Raises:
-            ConnectTimeoutError, EndpointConnectionError: no connection, so nothing was sent.
+            ConnectTimeoutError, EndpointConnectionError: there was no connection, so nothing was
+                sent.
             HTTPClientError: any other failure of the connection, such as `ReadTimeoutError`. The
                 server may have carried out the request.
 
-        The errors are botocore's.
+        These are botocore's errors.
         """
         headers = {
             "Host": self._host,

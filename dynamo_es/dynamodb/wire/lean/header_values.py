@@ -1,8 +1,8 @@
-"""Tells which values of headers a signature covers as they are."""
+"""Finds header values that a signature would change before it signs them."""
 
 from __future__ import annotations
 
 
 def has_blanks(value: str) -> bool:
-    """Whether a header's value holds blanks: a signature covers one in the place of several."""
+    """Return whether a header's value has spaces that a signature would trim or collapse."""
     return " " in value or not value.isprintable()

@@ -1,7 +1,7 @@
-"""Decides on another attempt of a call, by the rules of botocore's standard mode.
+"""Decides whether a call gets another attempt, by the rules of botocore's standard mode.
 
 botocore registers its rules as handlers of a client's events. So `LeanRetries` gives them events,
-and the parts of a client and of its models that they read.
+and those parts of a client and its models that they read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FIRST_ERROR: Final = 300
 RETRIED_BY_MODEL: Final = SimpleNamespace(
     name="ReplicatedWriteConflictException", metadata={"retryable": {"throttling": False}}
 )
-"""The one error that botocore retries because of its models, which are those of `WRITES`."""
+"""The only error that botocore retries because a model says so: the models of `WRITES`."""
 
 WRITES: Final = frozenset({"BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem"})
 """The operations whose models have `RETRIED_BY_MODEL`."""
@@ -44,7 +44,7 @@ class Call:
 
     Attributes:
         attempt: number of the current attempt, 1-based.
-        context: notes that botocore's rules of retries keep about the call.
+        context: state that botocore's rules of retries keep about the call.
     """
 
     __slots__ = ("attempt", "body", "context", "id", "model", "operation")
@@ -59,11 +59,11 @@ class Call:
 
 
 class LeanRetries:
-    """Decides on another attempt, by the hooks of the client and botocore's standard mode.
+    """Decides whether a call gets another attempt: by the client's hooks, then botocore's rules.
 
     Args:
-        events: of the client; its ``needs-retry`` hooks are asked first, as botocore does.
-        max_attempts: most attempts of a call.
+        events: events of the client. Its ``needs-retry`` hooks come first, as in botocore.
+        max_attempts: the most attempts of a call.
     """
 
     def __init__(self, events: Events, max_attempts: int) -> None:
@@ -92,7 +92,7 @@ class LeanRetries:
         succeeded = reply is not None and reply.status_code < _FIRST_ERROR
         if not succeeded:
             self._load()
-        # After a success, they only give back what failures took of the quota.
+        # After a success, the rules only return to the quota what failures took from it.
         self._of_botocore.emit("after-call.dynamodb", context=call.context, http_response=reply)
         return None if succeeded else self._of_botocore.emit("needs-retry.dynamodb", **told)
 
@@ -108,7 +108,7 @@ class LeanRetries:
 
 
 class Events:
-    """The part of botocore's events that hooks of this library and botocore's retries use."""
+    """The part of botocore's events that this library's hooks and botocore's retries use."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, dict[object, Callable[..., Any]]] = {}
@@ -116,7 +116,7 @@ class Events:
     def register(
         self, event: str, handler: Callable[..., Any], unique_id: str | None = None
     ) -> None:
-        """Call the handler at each such event; once for each id."""
+        """Call the handler at each event with this name. An id is registered only once."""
         self.handlers.setdefault(event, {}).setdefault(unique_id or handler, handler)
 
     register_first = register

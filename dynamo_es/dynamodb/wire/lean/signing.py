@@ -1,8 +1,8 @@
 """Signs requests to DynamoDB: AWS's Signature Version 4, for one form of request.
 
-botocore's signer takes any request apart to sign it, which takes longer than the rest of an append
-by the lean transport. All requests here have the same form, and the key that signs them is the same
-for a day. The signatures are those of botocore: the tests compare them.
+botocore's signer parses every request to sign it, which takes longer than the rest of an append by
+the lean transport. All requests here have the same form, and the key that signs them is the same
+for a day. The signatures are equal to botocore's; the tests compare them.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class _Key(NamedTuple):
     """A key that signs requests for a day.
 
     Attributes:
-        day: such as ``20300131``.
-        secret: of the credentials that it was derived from.
+        day: the day in UTC, such as ``20300131``.
+        secret: the secret access key from which it was derived.
         value: the key.
     """
 
@@ -68,7 +68,7 @@ class Signer:
         Args:
             headers: ``Content-Type`` and ``X-Amz-Target``, and nothing else.
             body: the body.
-            credentials: those of the moment.
+            credentials: the current credentials.
         """
         access_key, secret, token = (
             credentials.access_key,

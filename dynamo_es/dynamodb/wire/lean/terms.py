@@ -1,8 +1,8 @@
-"""Decides whether the lean transport may serve a configuration, and on which terms.
+"""Decides whether the lean transport can serve a configuration, and with which endpoint and keys.
 
-It may if the environment holds all that botocore would find: static credentials, a region of the
-standard partition, no files and no switches. Botocore understands all other settings better, so a
-variable that this module does not know is a reason against the lean transport.
+It can if the environment has everything that botocore would find: static credentials, a region of
+the standard partition, no configuration files and no switches. botocore handles all other settings,
+so a variable that this module does not know rules the lean transport out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynamo_es")
 
-# The regions of the partition `aws`, as botocore's `partitions.json` has them.
+# The regions of the partition `aws`, as in botocore's `partitions.json`.
 _STANDARD_REGION: Final = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+")
 _SEPARATE_SUFFIX: Final = ".api.aws"
 """Addresses with both IPv4 and IPv6, which botocore refuses as a configured endpoint."""
@@ -49,11 +49,11 @@ _WITHOUT_EFFECT: Final = frozenset(
     {
         # `DynamoConfig` states these for every client.
         *("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"),
-        # Where to find credentials, and the environment has them.
+        # Other sources of credentials, which do not matter because the environment has some.
         *("AWS_EC2_METADATA_DISABLED", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
         *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
         *("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        # Of the runtime and of other tools and services.
+        # Variables of the runtime and of other tools and services.
         *("AWS_EXECUTION_ENV", "AWS_PAGER", "AWS_STS_REGIONAL_ENDPOINTS"),
     }
 )
@@ -68,7 +68,7 @@ class Credentials(NamedTuple):
     Attributes:
         access_key: id of the access key.
         secret_key: the secret.
-        token: the session's token; None: the key is a user's.
+        token: the session token; None: the credentials are those of a user.
     """
 
     access_key: str
@@ -85,7 +85,7 @@ class Terms(NamedTuple):
     Attributes:
         endpoint: URL without a path.
         region: region of the signature.
-        credentials: those of the environment.
+        credentials: the credentials in the environment.
         ca_bundle: file of the certificates to trust; None: those that botocore trusts.
     """
 
@@ -96,20 +96,20 @@ class Terms(NamedTuple):
 
 
 class _Unfit(Exception):  # noqa: N818 - an answer, not an error
-    """The lean transport may not serve; its text is why."""
+    """The lean transport cannot serve this configuration. The text is the reason."""
 
 
 def terms_of(config: DynamoConfig, environ: Mapping[str, str] | None = None) -> Terms | None:
-    """Return what the lean transport needs; None, with a message at debug level: use botocore.
+    """Return what the lean transport needs; None if it cannot serve, with a debug message.
 
     Args:
-        config: the store's.
-        environ: the environment's variables; None: those of the process.
+        config: configuration of the store.
+        environ: the environment variables; None: those of the process.
     """
     try:
         return _terms(config, variables(environ))
     except _Unfit as reason:
-        _log.debug("Requests travel by boto3 instead of the lean transport: %s.", reason)
+        _log.debug("boto3 sends the requests instead of the lean transport: %s.", reason)
         return None
 
 
@@ -137,7 +137,7 @@ def _check_variables(environ: Mapping[str, str]) -> None:
     for name in environ:
         if not name.startswith(_OF_BOTOCORE) or name in _UNDERSTOOD or name in _WITHOUT_EFFECT:
             continue
-        # Even if it is empty: an empty `AWS_PROFILE` is a profile that does not exist.
+        # Even an empty variable counts: an empty `AWS_PROFILE` is a profile that does not exist.
         if not name.startswith(_PREFIXES_WITHOUT_EFFECT):
             raise _Unfit(f"{name} is set")
 
@@ -150,13 +150,13 @@ def _check_files(environ: Mapping[str, str]) -> None:
         except FileNotFoundError:
             continue
         except (OSError, RuntimeError) as error:
-            raise _Unfit(f"{path} cannot be looked at ({type(error).__name__})") from error
+            raise _Unfit(f"{path} cannot be read ({type(error).__name__})") from error
         if size:
             raise _Unfit(f"{path} is not empty")
 
 
 def _check_process() -> None:
-    """Refuse where a proxy, or a tool that hooks into botocore, would be left out."""
+    """Refuse if the lean transport would bypass a proxy, or a tool that hooks into botocore."""
     if _has_proxy():
         raise _Unfit("a proxy is configured")
     client = sys.modules.get("botocore.client")
@@ -172,15 +172,15 @@ def _check_process() -> None:
 
 def _has_proxy() -> bool:
     if sys.platform == "linux" and not any(map(_OF_PROXY, variables())):
-        return False  # nothing else says so there, and the module takes 1% of a first append
+        return False  # there are no other settings there, and the module takes 1% of a first append
     from urllib.request import getproxies
 
     return bool(set(getproxies()) - {"no"})
 
 
 def is_replaced(method: Any) -> bool:
-    """Whether a method of botocore is a function of another package, or a proxy of one."""
-    # Not `isinstance`: a proxy claims to be what it wraps.
+    """Return whether a method of botocore is a function of another package, or a proxy of one."""
+    # Not `isinstance`: a proxy pretends to be the object that it wraps.
     if type(method) is not FunctionType:
         return True
     return not str(method.__globals__["__name__"]).startswith("botocore.")
@@ -189,10 +189,10 @@ def is_replaced(method: Any) -> bool:
 def _credentials(environ: Mapping[str, str]) -> Credentials:
     access_key, secret_key = environ.get(_ACCESS_KEY), environ.get(_SECRET_KEY)
     if not access_key or not secret_key:
-        raise _Unfit("the environment holds no credentials")
+        raise _Unfit("the environment has no credentials")
     token = environ.get(_TOKEN) or None
     if token is not None and has_blanks(token):
-        raise _Unfit("the session's token holds blanks")
+        raise _Unfit("the session token has spaces")
     return Credentials(access_key, secret_key, token)
 
 
@@ -214,12 +214,12 @@ def _endpoint(config: DynamoConfig, environ: Mapping[str, str], region: str) -> 
         or configured.rstrip("/") != plain
         or host.endswith(_SEPARATE_SUFFIX)
     ):
-        raise _Unfit("the endpoint is more than a scheme, a host and a port")
+        raise _Unfit("the endpoint has more than a scheme, a host and a port")
     return plain
 
 
 def _ca_bundle(environ: Mapping[str, str]) -> str | None:
     bundle = next((environ[name] for name in _CA_BUNDLES if name in environ), None)
     if bundle is not None and not Path(bundle).is_file():
-        raise _Unfit("the bundle of certificates is not a file")
+        raise _Unfit("the certificate bundle is not a file")
     return bundle

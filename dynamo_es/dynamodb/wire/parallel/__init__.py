@@ -1,1 +1,1 @@
-"""Calls, pages and algorithms that go on at the same time."""
+"""Runs calls, reads of pages, and algorithms in parallel."""

@@ -1,4 +1,4 @@
-"""Reads the next page, on a thread or a task of its own, while the caller works on one."""
+"""Reads the next page on another thread or task while the caller works on the current one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ T = TypeVar("T")
 def reading_ahead(read: Callable[[], list[T]], is_complete: Callable[[], bool]) -> Iterator[T]:
     """Yield the parts of pages one by one, with one page read ahead.
 
-    The first page is read when you ask for its first part, and the next one from when you ask for
-    the second part. So a caller that takes one part sends nothing ahead. An iterator that is closed
-    or forgotten leaves at most one read, which ends by itself.
+    The first page is read when you ask for its first part, and the next one as soon as you ask for
+    the second part. So a caller that takes only one part causes no read ahead. If the iterator is
+    closed or dropped, at most one read is still running, and ends on its own.
 
     Args:
         read: reads and returns the next page.
-        is_complete: whether there is no other page; called when no read is on its way.
+        is_complete: returns whether there are no more pages; called while no read is running.
 
     Raises:
-        Exception: the error of ``read``, after all parts of the pages before.
+        Exception: the error of ``read``, after all parts of the pages before it.
     """
     page = read()
     while page:
@@ -41,7 +41,7 @@ def reading_ahead(read: Callable[[], list[T]], is_complete: Callable[[], bool]) 
 
 
 class _Ahead(Generic[T]):
-    """A call on a thread or a task of its own, in the context of the caller."""
+    """A call on its own thread or task, in the context of the caller."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
@@ -60,13 +60,13 @@ class _Ahead(Generic[T]):
     def _run(self) -> None:
         try:
             self._found.append(self._call())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
             self._error = error
 
     def result(self) -> T:
-        """Return what the call returned, or raise what it raised."""
+        """Wait for the call; return its result, or raise its error."""
         self._end()
         if self._error is not None:
             raise self._error
-        # A forked child has none of the parent's threads: it calls again.
+        # A forked child has none of the parent's threads, so it makes the call itself.
         return self._found[0] if self._found else self._call()

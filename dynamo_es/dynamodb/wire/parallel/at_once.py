@@ -1,4 +1,4 @@
-"""`AtOnce`: carries out several calls at once, on a few threads that it keeps."""
+"""`AtOnce`: runs several calls at once on a few threads that it keeps."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ T = TypeVar("T")
 
 
 class AtOnce:
-    """Runs a call for each place, several at once. Safe to share between threads.
+    """Runs a call for each index, several at once. Safe to share between threads.
 
-    In a call of the asynchronous interface, tasks do what threads do otherwise.
+    In a call of the asynchronous interface, tasks replace the threads.
 
-    The calling thread takes its share. So nothing waits for a thread that never comes: with no free
-    thread, the caller does all the work, one call after the other.
+    The calling thread does a share of the work. So it never waits for a thread that cannot start:
+    without a free thread, the caller makes all calls, one after the other.
 
     Args:
-        most: calls at once, 1 or more, the caller's included. The threads beside the callers are
-            one fewer, begin at the first need, and end with the process or with this object.
+        most: the most calls at once, 1 or more, including the calling thread's. So there are
+            ``most - 1`` threads. They start when first needed, and end with the process or with
+            this object.
     """
 
     def __init__(self, most: int) -> None:
@@ -37,19 +38,19 @@ class AtOnce:
         tell_of_forks(self)
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child, where the parent's threads do not run."""
-        # A dropped pool would wake its threads.
+        """Start over in a forked child, where the parent's threads do not run."""
+        # Keep the old pool: dropping it would wake its threads.
         self._inherited.append(self._threads)
         self._threads = None
 
     def run(self, call: Callable[[int], T], number: int) -> list[T | Exception]:
         """Return what ``call(0)``, ``call(1)``, … return, or the exceptions they raise.
 
-        If the caller is interrupted, no further call begins. Those that run go on to their end.
+        If the caller is interrupted, no further call begins. Running calls complete.
 
         Args:
-            call: what to do for a place; called by several threads.
-            number: of places.
+            call: called with each index, 0-based, from several threads.
+            number: how many calls to make.
         """
         work = _Work(call, number)
         if (waits := how_to_wait()) is not None:
@@ -78,18 +79,18 @@ class AtOnce:
         return work.outcomes
 
     def _start(self, work: Callable[[], None]) -> Future[None] | None:
-        """Let a thread do some of the work; None if the process is ending."""
+        """Let a thread do a share of the work; None if the process is ending."""
         with self._lock:
             if self._threads is None:
-                # Loaded at the first need: most processes never have one, and cold starts count.
+                # Imported when first needed: most processes never need it, and cold starts count.
                 from concurrent.futures import ThreadPoolExecutor
 
                 self._threads = ThreadPoolExecutor(self._most - 1, "dynamo-es")
             threads = self._threads
         try:
-            # Tracers keep the current span in the context.
+            # Copy the context, because tracers keep the current span there.
             return threads.submit(copy_context().run, work)
-        except RuntimeError:  # no thread can begin any more
+        except RuntimeError:  # no thread can start any more
             return None
 
 
@@ -97,11 +98,11 @@ class _Work(Generic[T]):
     """The calls that threads share.
 
     Args:
-        call: what to do for a place.
-        number: of places.
+        call: called with each index, 0-based.
+        number: how many calls to make.
 
     Attributes:
-        left: the places that no thread has taken.
+        left: the indexes that no thread has taken.
         outcomes: the result or the error of each call.
     """
 
@@ -111,7 +112,7 @@ class _Work(Generic[T]):
         self.outcomes: list[T | Exception] = [_NotCalledError()] * number
 
     def share(self) -> None:
-        """Do calls until none is left."""
+        """Make calls until none is left."""
         while True:
             try:
                 place = self.left.popleft()
@@ -119,9 +120,9 @@ class _Work(Generic[T]):
                 return
             try:
                 self.outcomes[place] = self._call(place)
-            except Exception as error:  # noqa: BLE001 - it is this place's outcome
+            except Exception as error:  # noqa: BLE001 - it is the outcome of this call
                 self.outcomes[place] = error
 
 
 class _NotCalledError(Exception):
-    """Holds the place of an outcome; no caller sees it."""
+    """Stands for an outcome until its call is made. No caller sees it."""

@@ -1,4 +1,4 @@
-"""Runs algorithms side by side, so that the requests that they wait for can go at once."""
+"""Runs algorithms side by side, so that their requests can be sent at once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class _Branch(Generic[T]):
     """One of the algorithms.
 
     Attributes:
-        place: its place among all, 0-based.
-        asked: what it waits for; None: it has ended.
-        result: what it ended with.
+        place: its index among all, 0-based.
+        asked: the request or pause that it waits for; None: it has ended.
+        result: its result, once it has ended.
     """
 
     __slots__ = ("_steps", "asked", "place", "result")
@@ -32,7 +32,7 @@ class _Branch(Generic[T]):
         self.go_on(None)
 
     def go_on(self, answer: Any) -> None:
-        """Give it what it waits for: a reply, the list of several, or an error."""
+        """Continue the algorithm with a reply, a list of replies, or an error."""
         try:
             if isinstance(answer, Exception):
                 self.asked = self._steps.throw(answer)
@@ -42,7 +42,7 @@ class _Branch(Generic[T]):
             self.asked, self.result = None, end.value
 
     def requests(self) -> Sequence[Request]:
-        """Return the requests that it waits for; none while it pauses."""
+        """Return the requests that it waits for; empty while it pauses."""
         if isinstance(self.asked, Together):
             return self.asked.requests
         return (self.asked,) if isinstance(self.asked, Request) else ()
@@ -56,9 +56,9 @@ def side_by_side(
     """Run independent algorithms; return their results, in order.
 
     Args:
-        algorithms: the algorithms; they raise nothing.
-        most: how many run at a time. Each is begun when its turn comes.
-        send: sends the requests of all that run, and returns the reply or the error of each.
+        algorithms: the algorithms. They must not raise.
+        most: the most algorithms that run at a time. Each one starts when its turn comes.
+        send: sends the requests of all running algorithms; returns the reply or error of each.
     """
     results: dict[int, T] = {}
     waiting = enumerate(algorithms)
@@ -81,7 +81,7 @@ def _round(
     running: Sequence[_Branch[T]],
     send: Callable[[Sequence[Request]], Steps[list[Response | Exception]]],
 ) -> Steps[None]:
-    """Send all requests that are waited for; only if there are none, pause."""
+    """Send all requests that the algorithms wait for. Pause only if there are none."""
     asking = [(branch, requests) for branch in running if (requests := branch.requests())]
     if not asking:
         yield from _pause(running)
@@ -95,7 +95,7 @@ def _round(
 
 
 def _pause(running: Sequence[_Branch[T]]) -> Steps[None]:
-    """Pause once for all of them, as long as the longest pause."""
+    """Pause once for all algorithms, as long as the longest pause."""
     longest = max(branch.asked.attempt for branch in running if isinstance(branch.asked, Pause))
     answer: Response | Exception
     try:

@@ -1,1 +1,1 @@
-"""PartiQL statements: built, read, and carried out where moto answers."""
+"""Builds and parses PartiQL statements, and executes them in place of moto."""

@@ -1,8 +1,8 @@
-"""Carries out statements one by one where moto's ``mock_aws`` answers.
+"""Carries out statements one by one under moto's ``mock_aws``.
 
-moto cannot put parameters into statements. Under ``mock_aws``, each statement of a batch therefore
-becomes the ``PutItem`` or ``UpdateItem`` that does the same, and the reply is put together from
-theirs. DynamoDB, `DynamoBackend.local` and other local engines get the batch itself.
+moto does not support parameters in statements. So under ``mock_aws`` each statement of a batch
+becomes an equivalent ``PutItem`` or ``UpdateItem``, and their replies are combined into one.
+DynamoDB, `DynamoBackend.local` and other local engines get the batch itself.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _carry_out(
     statement: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what DynamoDB replies for a statement."""
+    """Carry out a statement; return the reply that DynamoDB would give."""
     read = read_statement(statement["Statement"], statement["Parameters"])
     told = {_TOLD: statement[_TOLD]} if _TOLD in statement else {}
     try:

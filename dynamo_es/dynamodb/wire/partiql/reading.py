@@ -1,7 +1,7 @@
 """Reads PartiQL statements as requests that write one item.
 
-moto cannot put parameters into statements. This understands the statements that the library sends,
-and refuses all others:
+moto does not support parameters in statements. This module understands the statements that the
+library sends, and refuses all others:
 
 - ``INSERT INTO "table" VALUE {'name': ?, …}``
 - ``UPDATE "table" SET "name" = ? … REMOVE "name" … WHERE "key" = ? AND "name" < ? AND …``, with
@@ -44,7 +44,7 @@ class InvalidStatementError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """A statement that puts an item where none is.
+    """A statement that puts an item if none exists there.
 
     Attributes:
         table: name of the table.
@@ -63,7 +63,7 @@ class Update:
         table: name of the table.
         changes: the attributes to set.
         removed: names of the attributes to remove.
-        compared: each a name, an operator and a value; all must hold.
+        compared: comparisons that must all hold: a name, an operator and a value each.
         missing: names of attributes that the item must not have.
     """
 
@@ -74,10 +74,10 @@ class Update:
     missing: list[str] = field(default_factory=list)
 
     def key(self, names: Sequence[str]) -> Item:
-        """Return the key that the statement is about.
+        """Return the key of the item that the statement changes.
 
         Args:
-            names: of the key attributes of the table.
+            names: names of the key attributes of the table.
 
         Raises:
             InvalidStatementError: the conditions do not name the whole key.
@@ -90,13 +90,14 @@ class Update:
         return {name: equal[name] for name in names}
 
     def request(self, key_names: Sequence[str]) -> dict[str, Any]:
-        """Return the parameters of the ``UpdateItem`` that does the same.
+        """Return the parameters of an equivalent ``UpdateItem``.
 
         Args:
             key_names: names of the key attributes of the table.
 
         Raises:
-            InvalidStatementError: the conditions do not name the whole key, or it changes the key.
+            InvalidStatementError: the conditions do not name the whole key, or the statement
+                changes the key.
         """
         for name in (*self.changes, *self.removed):
             if name in key_names:
@@ -140,10 +141,10 @@ class Update:
 
 
 def read_statement(text: str, parameters: Sequence[Any]) -> Insert | Update:
-    """Return what a statement does.
+    """Parse a statement.
 
     Raises:
-        UnknownStatementError: it is of another form than this module understands.
+        UnknownStatementError: the statement has a form that this module does not understand.
         InvalidStatementError: the number of parameters is wrong.
     """
     left = iter(parameters)

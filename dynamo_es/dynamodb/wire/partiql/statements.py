@@ -1,7 +1,7 @@
 """Builds and reads PartiQL statements, for ``BatchExecuteStatement``.
 
-Each statement is a conditional write of one item, and DynamoDB carries out each by itself: some of
-a batch may be refused. Each is billed as the write that it is.
+Each statement is a conditional write of one item. DynamoDB carries out each one separately, so it
+may refuse some of a batch. A statement costs the same as the equivalent write.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.steps import Item
 
 MAX_STATEMENTS: Final = 25
-"""Most statements of one ``BatchExecuteStatement``."""
+"""The most statements of one ``BatchExecuteStatement``."""
 
 _NAMED: Final = re.compile(r"""['"](\w+)['"]\s*(?::|[<>=]+)\s*\?""")
 
 
 def insert(table: str, item: Item) -> dict[str, Any]:
-    """Return the statement that puts an item where none is.
+    """Return the statement that puts an item if none exists there.
 
-    If an item is there, the statement is refused (``DuplicateItem``). That item is not returned.
+    If an item exists, DynamoDB refuses the statement (``DuplicateItem``) and does not return the
+    item.
     """
     return {"Statement": _insert_text(table, tuple(item)), "Parameters": [*item.values()]}
 
@@ -46,9 +47,9 @@ def update(
         table: name of the table.
         key: key of the item.
         changes: the attributes to set.
-        conditions: each a name, an operator such as ``<`` and a value; all must hold.
+        conditions: conditions that must all hold: a name, an operator such as ``<`` and a value.
         remove: names of attributes to remove.
-        all_old: return the stored item with a refusal.
+        all_old: whether a refusal returns the stored item.
     """
     met = list(conditions)
     compared = (
@@ -64,7 +65,7 @@ def update(
     return statement
 
 
-# The texts are few: as many as there are kinds of writes, for each table.
+# There are few texts: one for each kind of write and table.
 @lru_cache(maxsize=128)
 def _insert_text(table: str, names: tuple[str, ...]) -> str:
     members = ", ".join(f"'{name}': ?" for name in names)
@@ -106,7 +107,7 @@ def inserted_items(statements: Iterable[Mapping[str, Any]]) -> Iterator[Item]:
 
 
 def target_of(statement: Mapping[str, Any], key_names: Iterable[str]) -> Item:
-    """Return the key that a statement is about, as far as it names it."""
+    """Return the key of a statement's item, or the part of the key that the statement names."""
     named = dict(_parameters(statement))
     return {name: named[name] for name in key_names if name in named}
 
