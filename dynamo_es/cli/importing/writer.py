@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.cli.costs.meter import Meter
     from dynamo_es.cli.importing.chunks import Chunk
-    from dynamo_es.cli.importing.importer import Summary
     from dynamo_es.cli.importing.lines import StreamOf
+    from dynamo_es.cli.importing.summary import Summary
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.contracts.appends import AppendResult
 
