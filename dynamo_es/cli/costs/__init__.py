@@ -1,1 +1,1 @@
-"""What a store and its operations cost."""
+"""The command that computes what a store costs."""

@@ -1,11 +1,11 @@
 """Importing a history: read lines, cut them into commits, append them. Prints nothing."""
 
-from dynamo_es.cli.costs.meter import Meter
 from dynamo_es.cli.importing.chunks import Chunk, Cutter
 from dynamo_es.cli.importing.importer import Importer, Settings
 from dynamo_es.cli.importing.lines import Defaults, Line, LineError, StreamOf, parse_line
 from dynamo_es.cli.importing.source import Source, SourceError, open_source
 from dynamo_es.cli.importing.summary import Summary
+from dynamo_es.cli.meter import Meter
 
 __all__ = [
     "Chunk",

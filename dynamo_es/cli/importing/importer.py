@@ -16,8 +16,8 @@ from dynamo_es.event_store.serde import ENCRYPTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.cli.costs.meter import Meter
     from dynamo_es.cli.importing.chunks import Chunk
+    from dynamo_es.cli.meter import Meter
     from dynamo_es.contracts import StorageStrategy
 
 QUEUE_CHUNKS: Final = 512

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from uuid import UUID
 
-    from dynamo_es.cli.costs.meter import Meter
     from dynamo_es.cli.importing.chunks import Chunk
     from dynamo_es.cli.importing.lines import StreamOf
     from dynamo_es.cli.importing.summary import Summary
+    from dynamo_es.cli.meter import Meter
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.contracts.appends import AppendResult
 
