@@ -3,7 +3,7 @@
 import gc
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -35,6 +35,10 @@ REMEMBERED_HEADS = 100_000
 _AGAIN = "Run the same command again: it continues, and stores nothing twice."
 
 
+def _number(help_text: str, most: int | None = None) -> Any:
+    return typer.Option(min=1, max=most, metavar="N", help=help_text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
     """Options of an import."""
@@ -46,26 +50,13 @@ class ImportOptions:
         str | None, typer.Option(help="Category of lines without one.", metavar="TEXT")
     ] = None
     events_per_commit: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Most events of one commit. Consecutive lines of a stream form a commit.",
-        ),
+        int, _number("Most events of one commit. Consecutive lines of a stream form a commit.")
     ] = 100
     group_by_stream: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Instead, gather each stream's events from the whole file into commits of N.",
-        ),
+        _number("Instead, gather each stream's events from the whole file into commits of N."),
     ] = None
-    workers: Annotated[
-        int,
-        typer.Option(min=1, max=64, metavar="N", help="Requests at a time."),
-    ] = 4
-
+    workers: Annotated[int, _number("Requests at a time.", most=64)] = 4
     encrypted: Annotated[
         bool,
         typer.Option(
