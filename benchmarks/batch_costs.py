@@ -18,7 +18,7 @@ from benchmarks.ours import ObserverMeter, raw_events, stream_id
 from benchmarks.report import Goal, Section, Table
 from benchmarks.sample import Sample
 from dynamo_es import DynamoBackend, ExplicitVersioning, StreamId
-from dynamo_es.cli.importing import Importer, Settings
+from dynamo_es.cli.history.importing import Importer, Settings
 from dynamo_es.contracts import StreamAppend
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.streams.requests import put_commit

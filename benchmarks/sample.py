@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
-_FILE: Final = Path(__file__).parents[1] / "dynamo_es" / "cli" / "sample" / "history.jsonl.gz"
+_FILE: Final = (
+    Path(__file__).parents[1]
+    / "dynamo_es"
+    / "cli"
+    / "demonstration"
+    / "sample"
+    / "history.jsonl.gz"
+)
 
 
 class SampleEvent(NamedTuple):

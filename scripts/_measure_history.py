@@ -16,7 +16,7 @@ from rich import box
 from rich.table import Table
 
 from dynamo_es.cli.demonstration.stage import compare_all, read_streams, set_stage
-from dynamo_es.cli.importing import Chunk, Cutter, Importer, Settings, open_source
+from dynamo_es.cli.history.importing import Chunk, Cutter, Importer, Settings, open_source
 from dynamo_es.cli.terminal.output import print_json, results, tell
 from dynamo_es.cli.terminal.progress import ticking, watched
 from dynamo_es.dynamodb.maintenance.repair import repair
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dynamo_es.cli.demonstration.stage import Stage
-    from dynamo_es.cli.importing import Line, StreamOf, Summary
+    from dynamo_es.cli.history.importing import Line, StreamOf, Summary
 
 WAYS = {
     "3 events a commit": Settings(events_per_commit=3, gather=True),

@@ -16,11 +16,11 @@ from dynamo_es.cli.boundaries.read import read as boundary_read
 from dynamo_es.cli.consumers import checkpoints, outbox, parked, projections
 from dynamo_es.cli.consumers.rebuild import rebuild
 from dynamo_es.cli.costs.cost import cost
-from dynamo_es.cli.demo import demo
+from dynamo_es.cli.demonstration.demo import demo
 from dynamo_es.cli.emulator import emulator
-from dynamo_es.cli.export_file import export_file
 from dynamo_es.cli.failures import Commands
-from dynamo_es.cli.import_file import import_file
+from dynamo_es.cli.history.export_file import export_file
+from dynamo_es.cli.history.import_file import import_file
 from dynamo_es.cli.init import init
 from dynamo_es.cli.log.sequence import sequence
 from dynamo_es.cli.log.tail import tail

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dynamo_es import Repository
-from dynamo_es.cli.importing import Importer, Settings, open_source
-from dynamo_es.cli.importing.lines import Defaults, parse_line
+from dynamo_es.cli.history.importing import Importer, Settings, open_source
+from dynamo_es.cli.history.importing.lines import Defaults, parse_line
 from tests.aggregates.files import File, FileAdded, FileDeleted, FileModified, FileRenamed
-from tests.cli.histories import SAMPLE
+from tests.cli.history.histories import SAMPLE
 
 TYPES = {kind.__name__: kind for kind in (FileAdded, FileModified, FileRenamed, FileDeleted)}
 

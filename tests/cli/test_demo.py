@@ -18,8 +18,8 @@ import pytest
 from dynamo_es import DynamoBackend, ExplicitVersioning, MemoryBackend, append_cost
 from dynamo_es.cli.demonstration import stage, steps
 from dynamo_es.cli.demonstration.steps import textbook_units
-from dynamo_es.cli.importing import Cutter, Defaults, Importer, Settings, parse_line
-from tests.cli.histories import SAMPLE, a_line, expected, import_lines, stored
+from dynamo_es.cli.history.importing import Cutter, Defaults, Importer, Settings, parse_line
+from tests.cli.history.histories import SAMPLE, a_line, expected, import_lines, stored
 
 if TYPE_CHECKING:
     from dynamo_es import Observer
@@ -183,7 +183,7 @@ def test_the_sample_is_made_by_its_script(tmp_path, lines):
         [sys.executable, script, full], check=True, capture_output=True
     )
 
-    made = tmp_path / "dynamo_es" / "cli" / "sample" / "history.jsonl.gz"
+    made = tmp_path / "dynamo_es" / "cli" / "demonstration" / "sample" / "history.jsonl.gz"
     assert gzip.decompress(made.read_bytes()) == b"".join(lines)
 
 

@@ -21,7 +21,7 @@ REFERENCE = DOCS / "reference"
 API = sorted((REFERENCE / "api").glob("*.md"))
 ERRORS = (REFERENCE / "errors.md").read_text()
 
-NOT_FOR_USERS = {"dynamo_es.cli.exporting", "dynamo_es.cli.importing"}
+NOT_FOR_USERS = {"dynamo_es.cli.history.exporting", "dynamo_es.cli.history.importing"}
 """Packages whose names are for other packages of the library."""
 
 

@@ -15,7 +15,7 @@ from dynamo_es.cli.aws.deploying.change_sets import ChangeSet
 from dynamo_es.cli.aws.deploying.cloud import Cloud
 from dynamo_es.cli.aws.deploying.preparing import Deployment, prepare
 from dynamo_es.cli.aws.deploying.stacks import Stack
-from dynamo_es.cli.aws.package_options import Making
+from dynamo_es.cli.aws.package_options import PackageOptions
 from dynamo_es.cli.options import AsJson, Yes
 from dynamo_es.cli.terminal.output import print_json, refuse_unless_confirmed, tell
 from dynamo_es.cli.terminal.rendering import Kind, count, print_rows
@@ -77,20 +77,20 @@ class Wanted:
         ),
     ] = False
 
-    def of(self, stack: str, making: Making) -> Deployment:
+    def of(self, stack: str, package_options: PackageOptions) -> Deployment:
         """Return the deployment that these options describe.
 
         Raises:
             ConfigurationError: an option is not NAME=VALUE, or two contradict each other.
         """
-        if self.package is not None and making.is_given:
+        if self.package is not None and package_options.is_given:
             raise ConfigurationError("Give --package, or options for building one, not both.")
         return Deployment(
             stack=stack,
             parameters=parameters.parse(self.parameter or ()),
             variables=parameters.parse(self.env or (), "--env"),
             package=self.package,
-            making=making,
+            package_options=package_options,
             bucket=self.bucket,
             import_tables=self.import_tables,
             template=self.template,
@@ -100,7 +100,7 @@ class Wanted:
 def deploy(
     stack: StackName,
     account: Account,
-    making: Making,
+    package_options: PackageOptions,
     wanted: Wanted,
     *,
     yes: Yes = False,
@@ -120,7 +120,7 @@ def deploy(
     the parameters CodeBucket and CodeKey, the command builds and uploads the package and sets them.
     It also uploads the files that nested stacks name as TemplateURL.
     """
-    deployment = wanted.of(stack, making)
+    deployment = wanted.of(stack, package_options)
     cloud = account.connect()
     prepared = prepare(cloud, deployment, tell, time.sleep)
     if prepared.change_set.is_empty and prepared.before is not None:

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from dynamo_es.cli.aws.package_options import Making
+from dynamo_es.cli.aws.package_options import PackageOptions
 from dynamo_es.cli.aws.packaging.building import build
 from dynamo_es.cli.options import AsJson
 from dynamo_es.cli.terminal.output import print_json, results, tell
 
 
 def package(
-    making: Making,
+    package_options: PackageOptions,
     *,
     into: Annotated[Path, typer.Option(help="Folder for the zip.", metavar="FOLDER")] = Path(
         "build"
@@ -26,7 +26,7 @@ def package(
     name contains the release, the runtime and a hash of the content, so the same content has the
     same name. Needs pip or uv.
     """
-    built = build(making.recipe(layer=layer), into)
+    built = build(package_options.recipe(layer=layer), into)
     megabytes = built.path.stat().st_size / 1e6
     if not built.compiled:
         tell(

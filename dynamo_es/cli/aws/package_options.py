@@ -11,7 +11,7 @@ from dynamo_es.cli.aws.packaging.runtimes import DEFAULT_ARCHITECTURE, DEFAULT_R
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class PackageOptions:
     """The options for the content and the runtime of a package."""
 
     runtime: Annotated[
@@ -51,7 +51,7 @@ class Making:
     @property
     def is_given(self) -> bool:
         """Whether any of these options is given."""
-        return self != Making()
+        return self != PackageOptions()
 
     def recipe(self, target: Target | None = None, *, layer: bool = False) -> Recipe:
         """Return what to build.

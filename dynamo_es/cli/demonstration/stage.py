@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from rich.text import Text
 
-from dynamo_es.cli.importing import Cutter, Defaults, Line, Meter, StreamOf, parse_line
+from dynamo_es.cli.history.importing import Cutter, Defaults, Line, Meter, StreamOf, parse_line
 from dynamo_es.cli.terminal.output import printable
 from dynamo_es.cli.terminal.rendering import facts
 from dynamo_es.dynamodb.backend import DynamoBackend
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from dynamo_es.cli.importing import Chunk
+    from dynamo_es.cli.history.importing import Chunk
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.values import StreamId
 
@@ -88,7 +88,7 @@ def set_stage(endpoint_url: str | None, lines: Sequence[bytes] = ()) -> Iterator
 
 def sample_lines() -> list[bytes]:
     """Return the history that comes with the package."""
-    packed = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz").read_bytes()
+    packed = files("dynamo_es.cli.demonstration").joinpath("sample/history.jsonl.gz").read_bytes()
     return gzip.decompress(packed).splitlines(keepends=True)
 
 

@@ -9,7 +9,7 @@ from boto3.dynamodb.types import TypeSerializer
 from dynamo_es import DynamoBackend, ExplicitVersioning, RawEvent, Repository, StreamId
 from dynamo_es.cli.demonstration.account import Account, MoneyDeposited
 from dynamo_es.cli.demonstration.stage import EVENTS_PER_COMMIT, an_event, commits_of, compare_all
-from dynamo_es.cli.importing import Importer, Settings, StreamOf
+from dynamo_es.cli.history.importing import Importer, Settings, StreamOf
 from dynamo_es.cli.terminal.output import event_document
 from dynamo_es.cli.terminal.rendering import count
 from dynamo_es.dynamodb.wire.sizes import item_size, write_units
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dynamo_es.cli.demonstration.stage import Seen, Stage
-    from dynamo_es.cli.importing import Chunk
+    from dynamo_es.cli.history.importing import Chunk
 
 CONTESTED: Final = StreamOf.named("python-event-sourcery", "file", "pyproject.toml")
 LONG: Final = StreamOf.named("equinox", "file", "README.md")

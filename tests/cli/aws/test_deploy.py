@@ -18,7 +18,7 @@ from dynamo_es.cli.aws.deploying import change_sets, parameters, stacks, templat
 from dynamo_es.cli.aws.deploying.change_sets import Change, ChangeSet
 from dynamo_es.cli.aws.deploying.cloud import Cloud
 from dynamo_es.cli.aws.deploying.preparing import Deployment, prepare
-from dynamo_es.cli.aws.package_options import Making
+from dynamo_es.cli.aws.package_options import PackageOptions
 from dynamo_es.cli.aws.packaging.building import MANIFEST, read
 from dynamo_es.exceptions import ConfigurationError, DeploymentError
 
@@ -130,7 +130,7 @@ class World:
                 "parameters": {},
                 "variables": {},
                 "package": package,
-                "making": Making(),
+                "package_options": PackageOptions(),
                 "bucket": None,
                 "import_tables": False,
                 **wanted,

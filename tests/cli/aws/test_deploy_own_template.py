@@ -9,7 +9,7 @@ import pytest
 
 from dynamo_es.cli.aws.account import Account
 from dynamo_es.cli.aws.deploying import template
-from dynamo_es.cli.aws.package_options import Making
+from dynamo_es.cli.aws.package_options import PackageOptions
 from dynamo_es.exceptions import ConfigurationError
 from tests.cli.aws.test_deploy import BUCKET, World, given, package, stack, summary
 
@@ -109,7 +109,11 @@ def test_files_of_nested_stacks_are_uploaded_and_addresses_stay(package, tmp_pat
         (OWN, {"parameters": {"Issuer": "x"}}, "Issuer must be text like"),
         (OWN, {"parameters": {"Sequencer": "true"}}, "no parameter 'Sequencer'"),
         (OWN, {"parameters": ISSUER, "import_tables": True}, "--import-tables does not work"),
-        ("Resources: {}", {"making": Making(extra=["encryption"])}, "does not take a package"),
+        (
+            "Resources: {}",
+            {"package_options": PackageOptions(extra=["encryption"])},
+            "does not take a package",
+        ),
         ("Resources: [", {}, "is not YAML"),
         ("Parameters: {}", {}, "has no Resources"),
         (OWN + NESTED, {"parameters": ISSUER}, r"inner\.yaml cannot be read"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es import ANY_VERSION, BoundaryIndex, DynamoBackend
-from dynamo_es.cli.exporting import Exporter, Wanted, Written
+from dynamo_es.cli.history.exporting import Exporter, Wanted, Written
 from dynamo_es.contracts.boundaries.strategy import boundary_stream
 from dynamo_es.testing.conformance.language import an_event
 from tests.ui.conftest import TestClient, browse

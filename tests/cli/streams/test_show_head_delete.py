@@ -18,9 +18,9 @@ from dynamo_es import (
     RawEvent,
     StreamId,
 )
-from dynamo_es.cli.importing import Meter
+from dynamo_es.cli.history.importing import Meter
 from dynamo_es.cli.streams import lookup
-from tests.cli.histories import BEGIN
+from tests.cli.history.histories import BEGIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es.cli.aws.deploying.cloud import Cloud
     from dynamo_es.cli.aws.deploying.stacks import Stack
     from dynamo_es.cli.aws.deploying.uploads import Bucket
-    from dynamo_es.cli.aws.package_options import Making
+    from dynamo_es.cli.aws.package_options import PackageOptions
 
 _TABLES: Final = ("events", "log", "keys")
 _PREFIX: Final = "NamePrefix"
@@ -41,7 +41,7 @@ class Deployment:
         parameters: new values of parameters.
         variables: new environment variables of all functions; an empty value removes the variable.
         package: an existing package; None: build one.
-        making: what to build.
+        package_options: what to build.
         bucket: bucket for packages; None: the default one of the account and region.
         import_tables: whether existing tables become part of the stack.
         template: file of your own template; None: infra/app.yaml.
@@ -51,7 +51,7 @@ class Deployment:
     parameters: dict[str, str]
     variables: dict[str, str]
     package: Path | None
-    making: Making
+    package_options: PackageOptions
     bucket: str | None
     import_tables: bool
     template: Path | None = None
@@ -125,7 +125,9 @@ def _check_own(app: dict[str, Any], wanted: Deployment, file: Path) -> None:
     template.check_nested(app, file.parent)
     if wanted.import_tables:
         raise ConfigurationError("--import-tables does not work with --template: leave one out.")
-    if (wanted.package or wanted.making.is_given) and not parameters.takes_package(app, {}):
+    if (wanted.package or wanted.package_options.is_given) and not parameters.takes_package(
+        app, {}
+    ):
         raise ConfigurationError(
             f"The template {file} does not take a package: add the parameters CodeBucket and "
             "CodeKey to it, or leave out the options for the package."
@@ -177,7 +179,7 @@ def _with_code(
         if wanted.package is not None:
             package = building.read(wanted.package)
         else:
-            recipe = wanted.making.recipe(parameters.target(app, {**known, **given}))
+            recipe = wanted.package_options.recipe(parameters.target(app, {**known, **given}))
             target = recipe.target
             tell(f"Building the package for {target.runtime} on {target.architecture} …")
             package = building.build(recipe, Path(scratch))

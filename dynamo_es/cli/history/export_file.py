@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dynamo_es.cli.exporting import Exporter, Wanted, Written, open_target
+from dynamo_es.cli.history.exporting import Exporter, Wanted, Written, open_target
 from dynamo_es.cli.options import AsJson, Chosen, Place
 from dynamo_es.cli.streams.lookup import StreamNotFoundError, exists
 from dynamo_es.cli.terminal.output import INTERRUPTED, print_json, tell, tell_interrupted

@@ -9,7 +9,7 @@ import zlib
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from dynamo_es.cli.importing.lines import MAX_LINE_BYTES
+from dynamo_es.cli.history.importing.lines import MAX_LINE_BYTES
 from dynamo_es.exceptions import EventStoreError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.cli.exporting.written import ExportError, fields_of
-from dynamo_es.cli.importing.lines import MAX_LINE_BYTES
+from dynamo_es.cli.history.exporting.written import ExportError, fields_of
+from dynamo_es.cli.history.importing.lines import MAX_LINE_BYTES
 from dynamo_es.contracts import Selection
 from dynamo_es.event_store.serde import ENCRYPTED
 from dynamo_es.values import DEFAULT_TENANT
@@ -16,8 +16,8 @@ from dynamo_es.values import DEFAULT_TENANT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dynamo_es.cli.exporting.written import Fields, Part, Written
-    from dynamo_es.cli.importing.lines import StreamOf
+    from dynamo_es.cli.history.exporting.written import Fields, Part, Written
+    from dynamo_es.cli.history.importing.lines import StreamOf
     from dynamo_es.contracts import LogStrategy
     from dynamo_es.facade.backend import Backend
     from dynamo_es.values import Position, StreamId, TenantId

@@ -9,14 +9,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID, uuid5
 
-from dynamo_es.cli.importing.lines import LineError
+from dynamo_es.cli.history.importing.lines import LineError
 from dynamo_es.contracts.appends import StreamAppend
 from dynamo_es.values import NO_VERSIONING, ExplicitVersioning, RawEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dynamo_es.cli.importing.lines import Line, StreamOf
+    from dynamo_es.cli.history.importing.lines import Line, StreamOf
     from dynamo_es.values import TenantId
 
 EVENT_NAMESPACE: Final = UUID("d777914d-e1a4-4773-aea2-b3710d444742")

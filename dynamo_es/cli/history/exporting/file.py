@@ -9,13 +9,13 @@ import zlib
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
-from dynamo_es.cli.exporting.written import ExportError, Written
+from dynamo_es.cli.history.exporting.written import ExportError, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from dynamo_es.cli.exporting.exporter import Wanted
+    from dynamo_es.cli.history.exporting.exporter import Wanted
 
 _READ_BYTES: Final = 256 * 1024
 _GZIP: Final = 31  # zlib's name for the format

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dynamo_es.cli.importing import Defaults, Line, LineError, StreamOf, parse_line
-from dynamo_es.cli.importing import lines as lines_module
-from tests.cli.histories import a_line
+from dynamo_es.cli.history.importing import Defaults, Line, LineError, StreamOf, parse_line
+from dynamo_es.cli.history.importing import lines as lines_module
+from tests.cli.history.histories import a_line
 
 
 def parse(text: bytes, defaults: Defaults | None = None) -> Line:

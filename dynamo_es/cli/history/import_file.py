@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dynamo_es.cli.importing import (
+from dynamo_es.cli.history.importing import (
     Defaults,
     Importer,
     LineError,

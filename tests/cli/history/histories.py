@@ -8,18 +8,18 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self
 
 from dynamo_es import RawEvent, StorageStrategy, StreamId
-from dynamo_es.cli.importing import Importer, Settings
-from dynamo_es.cli.importing.lines import Defaults, StreamOf, parse_line
+from dynamo_es.cli.history.importing import Importer, Settings
+from dynamo_es.cli.history.importing.lines import Defaults, StreamOf, parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dynamo_es import Position, TenantId, Versioning
-    from dynamo_es.cli.importing import LineError, Summary
+    from dynamo_es.cli.history.importing import LineError, Summary
     from dynamo_es.contracts import AppendCost, EnlistedWrite, StreamAppend, StreamCheck, StreamHead
     from dynamo_es.values import StoredVersion
 
-SAMPLE = files("dynamo_es.cli").joinpath("sample/history.jsonl.gz")
+SAMPLE = files("dynamo_es.cli.demonstration").joinpath("sample/history.jsonl.gz")
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import ANY_VERSION, NO_VERSIONING, MemoryBackend, RawEvent, StreamId
-from dynamo_es.cli.importing import Importer, Settings, writer
+from dynamo_es.cli.history.importing import Importer, Settings, writer
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     CommitTooLargeError,
@@ -20,7 +20,7 @@ from dynamo_es.exceptions import (
     ThrottledError,
     UnavailableError,
 )
-from tests.cli.histories import (
+from tests.cli.history.histories import (
     BEGIN,
     Crash,
     Watched,
@@ -304,7 +304,7 @@ def test_failures_do_not_end_an_import_that_gets_on(storage):
 
 
 def test_a_commit_that_is_tried_again_takes_no_more_lines(storage, monkeypatch):
-    monkeypatch.setattr("dynamo_es.cli.importing.chunks.MAX_WAITING_BYTES", 1000)
+    monkeypatch.setattr("dynamo_es.cli.history.importing.chunks.MAX_WAITING_BYTES", 1000)
     watched = failing(storage, "after", [1, 2, 5, 9], PASSING[0])
 
     summary, problems = import_lines(watched, MIXED, gather=True)
@@ -345,7 +345,7 @@ def test_where_nothing_answers_it_ends_at_once(storage):
 
 
 def test_an_error_of_the_store_ends_the_import_though_the_queues_are_full(storage, monkeypatch):
-    monkeypatch.setattr("dynamo_es.cli.importing.importer.QUEUE_CHUNKS", 1)
+    monkeypatch.setattr("dynamo_es.cli.history.importing.importer.QUEUE_CHUNKS", 1)
     watched = Watched(
         storage, before=raises_at(range(3, 999), CredentialsError("PutItem", "Expired", "Old."))
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from dynamo_es.cli.importing.lines import StreamOf
+from dynamo_es.cli.history.importing.lines import StreamOf
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.values import StreamId
 

@@ -20,10 +20,10 @@ from dynamo_es import (
     RawEvent,
     StreamId,
 )
-from dynamo_es.cli.exporting import Exporter, ExportError, Wanted, Written
-from dynamo_es.cli.importing import Importer, Settings, open_source
+from dynamo_es.cli.history.exporting import Exporter, ExportError, Wanted, Written
+from dynamo_es.cli.history.importing import Importer, Settings, open_source
 from dynamo_es.event_store.serde import ENCRYPTED
-from tests.cli.histories import SAMPLE, import_lines
+from tests.cli.history.histories import SAMPLE, import_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamo_es import MemoryBackend
-from tests.cli.histories import a_line, expected, history, import_lines, stored
+from tests.cli.history.histories import a_line, expected, history, import_lines, stored
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ import time
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.cli.importing.chunks import BATCH, Cutter
-from dynamo_es.cli.importing.lines import Defaults, LineError, StreamOf, parse_line
-from dynamo_es.cli.importing.source import Source
-from dynamo_es.cli.importing.summary import Summary
-from dynamo_es.cli.importing.writer import Writer
+from dynamo_es.cli.history.importing.chunks import BATCH, Cutter
+from dynamo_es.cli.history.importing.lines import Defaults, LineError, StreamOf, parse_line
+from dynamo_es.cli.history.importing.source import Source
+from dynamo_es.cli.history.importing.summary import Summary
+from dynamo_es.cli.history.importing.writer import Writer
 from dynamo_es.event_store.serde import ENCRYPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dynamo_es.cli.importing.chunks import Chunk
+    from dynamo_es.cli.history.importing.chunks import Chunk
     from dynamo_es.cli.meter import Meter
     from dynamo_es.contracts import StorageStrategy
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dynamo_es.cli.importing import Source, SourceError, open_source
-from dynamo_es.cli.importing import source as source_module
-from tests.cli.histories import history
+from dynamo_es.cli.history.importing import Source, SourceError, open_source
+from dynamo_es.cli.history.importing import source as source_module
+from tests.cli.history.histories import history
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from dynamo_es import MemoryBackend, StreamId
-from dynamo_es.cli import export_file
-from dynamo_es.cli.exporting import Exporter, ExportError, Wanted, Written, open_target
+from dynamo_es.cli.history import export_file
+from dynamo_es.cli.history.exporting import Exporter, ExportError, Wanted, Written, open_target
 from dynamo_es.dynamodb.maintenance.repair import repair
 from dynamo_es.event_store.serde import ENCRYPTED
-from tests.cli.histories import a_line, history
-from tests.cli.test_export import an_event, content, fill
+from tests.cli.history.histories import a_line, history
+from tests.cli.history.test_export import an_event, content, fill
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dynamo_es.cli.importing.lines import LineError
+from dynamo_es.cli.history.importing.lines import LineError
 from dynamo_es.exceptions import (
     AppendOutcomeUnknownError,
     AppendsFailedError,
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from uuid import UUID
 
-    from dynamo_es.cli.importing.chunks import Chunk
-    from dynamo_es.cli.importing.lines import StreamOf
-    from dynamo_es.cli.importing.summary import Summary
+    from dynamo_es.cli.history.importing.chunks import Chunk
+    from dynamo_es.cli.history.importing.lines import StreamOf
+    from dynamo_es.cli.history.importing.summary import Summary
     from dynamo_es.cli.meter import Meter
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.contracts.appends import AppendResult

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_es.cli.importing import Chunk, Cutter, Defaults, parse_line
-from dynamo_es.cli.importing import chunks as chunks_module
-from tests.cli.histories import a_line, history
+from dynamo_es.cli.history.importing import Chunk, Cutter, Defaults, parse_line
+from dynamo_es.cli.history.importing import chunks as chunks_module
+from tests.cli.history.histories import a_line, history
 
 
 def cut(lines: list[bytes], most: int = 100, *, gather: bool = False) -> list[Chunk]:

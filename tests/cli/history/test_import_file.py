@@ -15,12 +15,12 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from dynamo_es import DynamoBackend, StreamId
-from dynamo_es.cli import import_file
-from dynamo_es.cli.importing import Importer, Meter, Settings
+from dynamo_es.cli.history import import_file
+from dynamo_es.cli.history.importing import Importer, Meter, Settings
 from dynamo_es.cli.terminal import progress
 from dynamo_es.cli.terminal.output import tell_interrupted
 from dynamo_es.exceptions import AppendOutcomeUnknownError, CredentialsError
-from tests.cli.histories import (
+from tests.cli.history.histories import (
     Crash,
     Watched,
     a_line,
@@ -321,7 +321,7 @@ def test_wrong_usage_ends_with_two(run, backend, arguments):
 
 def test_progress_is_told_in_lines_where_there_is_no_terminal(run, backend, file, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
-    monkeypatch.setattr("dynamo_es.cli.importing.importer._TICK", 0.001)
+    monkeypatch.setattr("dynamo_es.cli.history.importing.importer._TICK", 0.001)
     ended = run("import", file, "--json")
     assert "a second" in ended.err
     assert " left" in ended.err
@@ -330,7 +330,7 @@ def test_progress_is_told_in_lines_where_there_is_no_terminal(run, backend, file
 
 def test_gathering_shows_progress_while_it_reads(run, backend, file, monkeypatch):
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
-    monkeypatch.setattr("dynamo_es.cli.importing.importer._TICK", 0.0)
+    monkeypatch.setattr("dynamo_es.cli.history.importing.importer._TICK", 0.0)
     ended = run("import", file, "--group-by-stream", 100)
     first, *_, last = ended.err.splitlines()
     assert re.match(r"0 events, 0 a second, 1 read, 50%, ", first)
@@ -354,7 +354,7 @@ def test_progress_is_a_bar_on_a_terminal(run, backend, file, monkeypatch):
 
 def test_importing_loads_nothing_for_terminals():
     code = (
-        "import sys, dynamo_es.cli, dynamo_es.cli.importing;"
+        "import sys, dynamo_es.cli, dynamo_es.cli.history.importing;"
         "sys.exit(sorted({'rich', 'typer'} & set(sys.modules)) or None)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code

@@ -1,0 +1,1 @@
+"""Whole histories: ``dynamo-es import`` and ``dynamo-es export``."""
