@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dynamo_es.dynamodb.streams.items import Commit, Head
-    from dynamo_es.dynamodb.streams.remembered.replicas import Replica
+    from dynamo_es.dynamodb.streams.remembered.runs import RememberedRun
     from dynamo_es.dynamodb.streams.stream import Stream
     from dynamo_es.dynamodb.wire.steps import Steps
     from dynamo_es.values import Query, RawEvent
@@ -48,66 +48,66 @@ def read_after(
             first request reads from there up. None: unknown.
     """
     heads = stream.heads
-    replica = heads.replicas.get(stream.key)
-    if replica is not None and replica.chunks and replica.after <= version:
-        newest, tail = yield from _read_tail(stream, replica)
-        if newest is not None and _continues(replica, newest, tail):
-            heads.replicas.take(
-                stream.key, newest.generation, replica.last, tail[1:], heads.epoch, verified=True
+    run = heads.runs.get(stream.key)
+    if run is not None and run.chunks and run.after <= version:
+        newest, tail = yield from _read_tail(stream, run)
+        if newest is not None and _continues(run, newest, tail):
+            heads.runs.take(
+                stream.key, newest.generation, run.last, tail[1:], heads.epoch, verified=True
             )
             unseen = [event for event in tail[1:] if (event.version or 0) > version]
-            return newest, [*replica.above(version), *unseen]
+            return newest, [*run.above(version), *unseen]
     first = None if lowest is None else Page(None, lowest)
     newest, events = yield from load_with_newest(stream, version + 1, None, first=first)
     if newest is None or newest.versionless:
-        heads.replicas.forget(stream.key)
+        heads.runs.forget(stream.key)
     elif version <= newest.last:
-        heads.replicas.take(stream.key, newest.generation, version, events, heads.epoch)
+        heads.runs.take(stream.key, newest.generation, version, events, heads.epoch)
     return newest, events
 
 
 def is_remembered(stream: Stream, version: int) -> bool:
     """Return whether this process remembers events from directly after a version on."""
-    replica = stream.heads.replicas.get(stream.key)
-    return replica is not None and bool(replica.chunks) and replica.after <= version
+    run = stream.heads.runs.get(stream.key)
+    return run is not None and bool(run.chunks) and run.after <= version
 
 
 def remembered_after(stream: Stream, version: int, head: Head) -> list[RawEvent] | None:
     """Return all events between a version and a certain head, from memory; None: read them."""
-    replica = stream.heads.replicas.get(stream.key)
+    run = stream.heads.runs.get(stream.key)
     if (
-        replica is None
-        or (replica.generation, replica.last) != (head.generation, head.version)
-        or replica.epoch != stream.heads.epoch
-        or replica.after > version
+        run is None
+        or (run.generation, run.last) != (head.generation, head.version)
+        or run.epoch != stream.heads.epoch
+        or run.after > version
     ):
         return None
-    return replica.above(version)
+    return run.above(version)
 
 
 def remember_more(stream: Stream, commit: Commit, events: Sequence[RawEvent]) -> None:
     """Remember the events of one more commit, if this process remembers events of the stream."""
     heads = stream.heads
-    if heads.replicas.get(stream.key) is not None:
+    if heads.runs.get(stream.key) is not None:
         after = commit.version - 1
-        heads.replicas.take(stream.key, commit.generation, after, events, heads.epoch)
+        heads.runs.take(stream.key, commit.generation, after, events, heads.epoch)
 
 
-def _read_tail(stream: Stream, replica: Replica) -> Steps[tuple[Commit | None, list[RawEvent]]]:
+def _read_tail(stream: Stream, run: RememberedRun) -> Steps[tuple[Commit | None, list[RawEvent]]]:
     """Read the stream from the commit that holds the last remembered event."""
     seen = stream.heads.recall(stream.key)
-    lowest = replica.last
+    lowest = run.last
     if seen is not None and seen.begins is not None:
         lowest = min(lowest, seen.begins)
-    return (yield from load_with_newest(stream, replica.last, None, first=Page(None, lowest)))
+    return (yield from load_with_newest(stream, run.last, None, first=Page(None, lowest)))
 
 
-def _continues(replica: Replica, newest: Commit, tail: Sequence[RawEvent]) -> bool:
+def _continues(run: RememberedRun, newest: Commit, tail: Sequence[RawEvent]) -> bool:
     """Return whether the stream still has the remembered events, up to the start of the tail."""
-    known = replica.newest
+    known = run.newest
     return (
         known is not None
         and bool(tail)
-        and newest.generation == replica.generation
+        and newest.generation == run.generation
         and tail[0].uuid == known.uuid
     )

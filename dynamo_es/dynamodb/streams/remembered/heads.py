@@ -16,7 +16,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dynamo_es.dynamodb.streams.remembered.known_states import KnownStates
-from dynamo_es.dynamodb.streams.remembered.replicas import MOST_BYTES, Replicas
+from dynamo_es.dynamodb.streams.remembered.runs import MOST_BYTES, RememberedRuns
 from dynamo_es.forking import new_lock
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class RememberedHeads:
         clock: returns seconds since the epoch.
 
     Attributes:
-        replicas: the latest events of boundaries.
+        runs: the latest events of boundaries.
         states: saved states of boundaries.
     """
 
@@ -68,7 +68,7 @@ class RememberedHeads:
         self._heads: OrderedDict[str, tuple[Head, float, int, int | None]] = OrderedDict()
         self._snapshots: OrderedDict[str, int] = OrderedDict()
         self._doubtful: OrderedDict[str, None] = OrderedDict()
-        self.replicas = Replicas(MOST_BYTES if capacity else 0)
+        self.runs = RememberedRuns(MOST_BYTES if capacity else 0)
         self.states = KnownStates(MOST_BYTES if capacity else 0)
         self._replied_at = clock()
         self._silences = 0  # since the process began; heads from before the last are not trusted
@@ -207,7 +207,7 @@ class RememberedHeads:
             self._heads.clear()
             self._snapshots.clear()
             self._doubtful.clear()
-        self.replicas.clear()
+        self.runs.clear()
         self.states.clear()
 
     @property

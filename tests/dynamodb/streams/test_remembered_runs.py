@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import StreamId
-from dynamo_es.dynamodb.streams.remembered.replicas import Replicas
+from dynamo_es.dynamodb.streams.remembered.runs import RememberedRuns
 from dynamo_es.testing.conformance.language import events
 
 BOUNDARY = StreamId(name="remembered")
@@ -17,37 +17,37 @@ def numbered(count):
     return [replace(one, version=at) for at, one in enumerate(events(BOUNDARY, count), 1)]
 
 
-def taken(replicas, remembered, step, key="key"):
+def taken(runs, remembered, step, key="key"):
     for begin in range(0, len(remembered), step):
-        replicas.take(key, 1, begin, remembered[begin : begin + step], 0)
-    return replicas.get(key)
+        runs.take(key, 1, begin, remembered[begin : begin + step], 0)
+    return runs.get(key)
 
 
 @pytest.mark.parametrize("step", [1, 3, 199, 200, 201, 500])
 def test_events_above_a_version_are_the_same_whatever_came_at_once(step):
     remembered = numbered(450)
 
-    replica = taken(Replicas(), remembered, step)
+    run = taken(RememberedRuns(), remembered, step)
 
     for version in (0, 1, 198, 199, 200, 201, 399, 400, 449, 450):
-        assert replica.above(version) == remembered[version:]
+        assert run.above(version) == remembered[version:]
 
 
 def test_events_that_came_one_by_one_are_in_few_chunks():
-    replica = taken(Replicas(), numbered(450), 1)
+    run = taken(RememberedRuns(), numbered(450), 1)
 
-    assert len(replica.chunks) == 3
-    assert replica.size == sum(chunk.size for chunk in replica.chunks)
+    assert len(run.chunks) == 3
+    assert run.size == sum(chunk.size for chunk in run.chunks)
 
 
 def test_the_oldest_events_of_the_stream_used_least_recently_are_forgotten_first():
     remembered = numbered(400)
-    one = taken(Replicas(), remembered, 7).size
-    replicas = Replicas(one * 2 - 1)
-    taken(replicas, remembered, 7, "first")
-    taken(replicas, remembered, 7, "second")
+    one = taken(RememberedRuns(), remembered, 7).size
+    runs = RememberedRuns(one * 2 - 1)
+    taken(runs, remembered, 7, "first")
+    taken(runs, remembered, 7, "second")
 
-    first, second = replicas.get("first"), replicas.get("second")
+    first, second = runs.get("first"), runs.get("second")
 
     assert first is not None
     assert second is not None
@@ -57,12 +57,12 @@ def test_the_oldest_events_of_the_stream_used_least_recently_are_forgotten_first
 
 def test_what_is_forgotten_makes_room():
     remembered = numbered(400)
-    one = taken(Replicas(), remembered, 7).size
-    replicas = Replicas(one + one // 2)
+    one = taken(RememberedRuns(), remembered, 7).size
+    runs = RememberedRuns(one + one // 2)
     for _ in range(3):
-        taken(replicas, remembered, 7)
-        replicas.forget("key")
-        taken(replicas, remembered, 7)
-        replicas.clear()
+        taken(runs, remembered, 7)
+        runs.forget("key")
+        taken(runs, remembered, 7)
+        runs.clear()
 
-    assert taken(replicas, remembered, 7).after == 0
+    assert taken(runs, remembered, 7).after == 0

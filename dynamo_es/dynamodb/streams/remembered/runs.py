@@ -44,7 +44,7 @@ _NOTHING: Final = _Chunk((), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Replica:
+class RememberedRun:
     """A run of a stream's events.
 
     Attributes:
@@ -81,7 +81,7 @@ class Replica:
         """The last event; None if there is none."""
         return self.chunks[-1].events[-1] if self.chunks else None
 
-    def with_events(self, events: Sequence[RawEvent]) -> Replica:
+    def with_events(self, events: Sequence[RawEvent]) -> RememberedRun:
         """Return the run with more events at its end.
 
         A writer adds one event at a time. They fill the last chunk, so that there are few chunks.
@@ -97,7 +97,7 @@ class Replica:
             self, last=self.last + len(events), chunks=tuple(chunks), size=self.size + added
         )
 
-    def without_oldest(self) -> Replica:
+    def without_oldest(self) -> RememberedRun:
         """Return the run without its oldest events."""
         chunk, *rest = self.chunks
         return replace(
@@ -108,8 +108,8 @@ class Replica:
         )
 
 
-class Replicas:
-    """A bounded cache of the replicas of a process. Safe to share between threads.
+class RememberedRuns:
+    """A bounded cache of the runs of a process. Safe to share between threads.
 
     Callers must not change the events, because all reads share them.
 
@@ -120,16 +120,16 @@ class Replicas:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
         self._lock = new_lock()
-        self._all: OrderedDict[str, Replica] = OrderedDict()
+        self._all: OrderedDict[str, RememberedRun] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: str) -> Replica | None:
+    def get(self, key: str) -> RememberedRun | None:
         """Return the remembered events of a stream; None: nothing is remembered."""
         with self._lock:
-            replica = self._all.get(key)
-            if replica is not None:
+            run = self._all.get(key)
+            if run is not None:
                 self._all.move_to_end(key)
-            return replica
+            return run
 
     def take(
         self,
@@ -162,7 +162,7 @@ class Replicas:
                 or not (held.after <= after <= held.last)
                 or not (verified or held.epoch == epoch)
             ):
-                held = Replica(generation, epoch, after, after)
+                held = RememberedRun(generation, epoch, after, after)
             grown = replace(held, epoch=epoch)
             if after + len(events) > held.last:
                 grown = grown.with_events(events[held.last - after :])
@@ -186,9 +186,9 @@ class Replicas:
 
     def _shrink(self) -> None:
         while self._bytes > self._most and self._all:
-            key, replica = next(iter(self._all.items()))
-            if not replica.chunks:
+            key, run = next(iter(self._all.items()))
+            if not run.chunks:
                 del self._all[key]
                 continue
-            self._bytes -= replica.chunks[0].size
-            self._all[key] = replica.without_oldest()
+            self._bytes -= run.chunks[0].size
+            self._all[key] = run.without_oldest()
