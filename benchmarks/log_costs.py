@@ -15,7 +15,7 @@ from dynamo_es.dynamodb.log.sequencer import Tables, sequence
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.dynamodb.wire.partiql.statements import MAX_STATEMENTS
-from dynamo_es.subscriptions.strategy import LogSubscriptions
+from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from dynamo_es.subscriptions import strategy
+from dynamo_es.subscriptions import log_subscriptions
 from dynamo_es.testing import plugin
 from dynamo_es.testing.conformance import fixtures
-from tests.engine import LOCAL, MOTO, Engine, MemoryEngine, engines
+from tests.engine import LOCAL, MOTO, Engine, engines
 from tests.on_loop import AsyncMemoryEngine, AsyncMotoEngine, async_engines
 from tests.remembering import remember_all
 from tests.variants import VARIANTS
@@ -35,13 +35,9 @@ if TYPE_CHECKING:
 _QUICK: Final = frozenset({"TestAppend", "TestConflicts", "TestIteration", "TestMany"})
 """Classes of the conformance suite that the quick suite runs on an asynchronous backend."""
 
-_FOR_CI: Final = {
-    "TestConcurrency": frozenset({MOTO}),
-    "TestLongStreams": frozenset({MOTO, MemoryEngine.name}),
-}
-"""Classes that take seconds, and the engines where they tell little: moto carries out one request
-after the other, and tests/dynamodb/streams has the large commits and long streams of the quick
-suite."""
+_FOR_CI_ON_MOTO: Final = frozenset({"TestConcurrency", "TestLongStreams"})
+"""Classes that take seconds on moto, and that say little about the library where requests come one
+at a time; tests/dynamodb/streams has the large commits and long streams of the quick suite."""
 
 _IN_THREADS: Final = _QUICK | {"TestBoundaries", "TestConcurrency", "TestCrashes", "TestLog"}
 """Classes that run where threads send the requests of an asynchronous backend. The others differ by
@@ -108,8 +104,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         at_hand: list[Any] = [*metafunc.config.stash[_engines]]
         if metafunc.module.__name__ == "tests.conformance.test_suite":
-            for_ci = _FOR_CI.get(metafunc.cls.__name__, ())
-            at_hand = [pytest.param(n, marks=pytest.mark.ci) if n in for_ci else n for n in at_hand]
+            if metafunc.cls.__name__ in _FOR_CI_ON_MOTO:
+                place = at_hand.index(MOTO)
+                at_hand[place] = pytest.param(MOTO, marks=pytest.mark.ci)
             quick = {AsyncMemoryEngine.name} if metafunc.cls.__name__ in _QUICK else set()
             for name in metafunc.config.stash[_async_engines]:
                 if name == AsyncMotoEngine.name and metafunc.cls.__name__ not in _IN_THREADS:
@@ -184,8 +181,8 @@ def subscriptions_wait_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal now
         now += seconds
 
-    def make(log: LogStrategy, **_: object) -> strategy.LogSubscriptions:
+    def make(log: LogStrategy, **_: object) -> log_subscriptions.LogSubscriptions:
         return LogSubscriptions(log, monotonic=lambda: now, sleep=sleep)
 
-    LogSubscriptions = strategy.LogSubscriptions  # noqa: N806 - the class, before it is replaced
-    monkeypatch.setattr(strategy, "LogSubscriptions", make)
+    LogSubscriptions = log_subscriptions.LogSubscriptions  # noqa: N806 - the class, before it is replaced
+    monkeypatch.setattr(log_subscriptions, "LogSubscriptions", make)

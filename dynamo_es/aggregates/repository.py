@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dynamo_es.aggregates.aggregate import Aggregate
 from dynamo_es.aggregates.deciding import DECIDE
+from dynamo_es.aggregates.joint_decisions import Together
 from dynamo_es.aggregates.opening import Opening
 from dynamo_es.aggregates.retries import RETRY_FOR, check_attempts, check_waiting
 from dynamo_es.aggregates.saving import kept, save, take_as_decided
 from dynamo_es.aggregates.several import SeveralAggregates
 from dynamo_es.aggregates.snapshots import SnapshotPolicy
-from dynamo_es.aggregates.together import Together
 from dynamo_es.aggregates.transacting import Decision, Transacting
 from dynamo_es.contracts.checks.arguments import check_callable, check_kind, seconds_of
 from dynamo_es.contracts.checks.functions import refuse_asynchronous

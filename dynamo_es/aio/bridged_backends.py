@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.aio.bridges.thread_bridge import ThreadBridge
-from dynamo_es.aio.transport.sender import LoopSender
+from dynamo_es.aio.transport.client_choice import ClientChoice
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.memory.backend import MemoryBackend
 
@@ -53,7 +53,7 @@ def dynamo_backend(bridge: Bridge) -> type[DynamoBackend]:
         _typed_type = typed_over(bridge)
 
         def _new_sender(self, client: LazyClient) -> Callable[[], Any]:
-            return LoopSender(self.config, client, bridge)
+            return ClientChoice(self.config, client, bridge)
 
     return Bridged
 

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dynamo_es.aws_lambda.fan_out_handler import fan_out
-    from dynamo_es.aws_lambda.log import project_log
+    from dynamo_es.aws_lambda.log_read_models import project_log
     from dynamo_es.aws_lambda.messages import load_message
     from dynamo_es.aws_lambda.outbox import publish_outbox
     from dynamo_es.aws_lambda.publishers import EventBridgePublisher, SnsPublisher, SqsPublisher
     from dynamo_es.aws_lambda.sequencer import sequence_events
-    from dynamo_es.aws_lambda.streams import project_streams
+    from dynamo_es.aws_lambda.stream_read_models import project_streams
     from dynamo_es.aws_lambda.tags import index_tags
 else:
     from dynamo_es.lazy import lazy_names
@@ -43,8 +43,8 @@ else:
             "fan_out": ".fan_out_handler",
             "index_tags": ".tags",
             "load_message": ".messages",
-            "project_log": ".log",
-            "project_streams": ".streams",
+            "project_log": ".log_read_models",
+            "project_streams": ".stream_read_models",
             "publish_outbox": ".outbox",
             "sequence_events": ".sequencer",
         },

@@ -12,7 +12,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from dynamo_es.aws_lambda.batch import Deadline, margin_of, reply
-from dynamo_es.aws_lambda.log import pages_in, pages_of, tenants_in
+from dynamo_es.aws_lambda.log_pages import pages_in, pages_of, tenants_in
 from dynamo_es.aws_lambda.metrics import FunctionMetrics
 from dynamo_es.aws_lambda.settings import OutboxSettings
 from dynamo_es.aws_lambda.starting import is_handler_of_function, prepare_in_function

@@ -19,7 +19,7 @@ from dynamo_es.aws_lambda.upkeep import task_of
 from dynamo_es.contracts.error_texts import trace_error
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
 from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
-from dynamo_es.dynamodb.log.sequencing import Sequencing
+from dynamo_es.dynamodb.log.sequencing_by_log import Sequencing
 from dynamo_es.dynamodb.wire.gateway import Gateway
 from dynamo_es.exceptions import ServiceError
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.checkpoints import Checkpoint, CheckpointStrategy
     from dynamo_es.contracts.consumers.cursors import CursorStrategy, Followed
     from dynamo_es.contracts.consumers.failures import ConsumerFailure, NewFailure
-    from dynamo_es.contracts.consumers.finding import (
+    from dynamo_es.contracts.consumers.finder import (
         ConsumerFinder,
         CursorInfo,
         FoundConsumers,
@@ -48,18 +48,18 @@ else:
             "CheckpointStrategy": ".consumers.checkpoints",
             "CommitInLog": ".log",
             "ConsumerFailure": ".consumers.failures",
-            "ConsumerFinder": ".consumers.finding",
-            "CursorInfo": ".consumers.finding",
+            "ConsumerFinder": ".consumers.finder",
+            "CursorInfo": ".consumers.finder",
             "CursorStrategy": ".consumers.cursors",
             "Followed": ".consumers.cursors",
-            "FoundConsumers": ".consumers.finding",
+            "FoundConsumers": ".consumers.finder",
             "KeyStorageStrategy": ".key_storage",
             "LogReader": ".log",
             "LogStrategy": ".log",
             "NewFailure": ".consumers.failures",
             "Observer": ".observer",
             "OperationReport": ".observer",
-            "OutboxInfo": ".consumers.finding",
+            "OutboxInfo": ".consumers.finder",
             "Piece": ".log",
             "Selection": ".log",
             "StreamInLog": ".log",

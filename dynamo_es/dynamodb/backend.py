@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.config import Sequencing
     from dynamo_es.dynamodb.table_stream.poller import StreamPoller
     from dynamo_es.event_store.registry import EventRegistry
-    from dynamo_es.facade.log import LogAccess
+    from dynamo_es.facade.log_access import LogAccess
     from dynamo_es.values import TenantId
 
 

@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.streams.keys import parse_stream_key
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
 from dynamo_es.facade.all_parked import AllParked
-from dynamo_es.facade.log import LogAccess
+from dynamo_es.facade.log_access import LogAccess
 from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:

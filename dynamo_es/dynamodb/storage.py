@@ -22,7 +22,7 @@ from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.contracts.storage import PAGE_SIZE
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.dynamodb.after_append import Announcer
-from dynamo_es.dynamodb.boundaries import BoundaryAppends
+from dynamo_es.dynamodb.storage_of_boundaries import BoundaryAppends
 from dynamo_es.dynamodb.streams.appending.append import Append
 from dynamo_es.dynamodb.streams.appending.append_part import Check, PartAppend
 from dynamo_es.dynamodb.streams.loading.load import load, newest_commit
@@ -230,7 +230,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
         first = parts[0]
         steps = _append_together(parts, checks, writes)
         if writes:
-            from dynamo_es.dynamodb.streams.appending.transact_with import naming_missing_table
+            from dynamo_es.dynamodb.streams.appending.enlisted_writes import naming_missing_table
 
             steps = naming_missing_table(steps, first.stream, writes)
         versions = self._run("append", first.stream.id, steps)
@@ -239,7 +239,7 @@ class DynamoStorage(BoundaryAppends, StorageStrategy):
 
     def _check_enlisted(self, writes: Sequence[EnlistedWrite]) -> None:
         if not isinstance(writes, tuple) or writes:
-            from dynamo_es.dynamodb.streams.appending.transact_with import check_enlisted
+            from dynamo_es.dynamodb.streams.appending.enlisted_writes import check_enlisted
 
             check_enlisted(writes, self._config.tables)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from dynamo_es.contracts.checks.arguments import check_iteration, check_kind, check_stream
 from dynamo_es.contracts.storage import PAGE_SIZE
+from dynamo_es.event_store.expected_classes import check_classes, classes_of
 from dynamo_es.event_store.past import version_as_of, version_at
-from dynamo_es.event_store.reading import check_classes, classes_of
 from dynamo_es.exceptions import InputError, StreamGapError
 from dynamo_es.grouping.groups import Groups
 from dynamo_es.values import DEFAULT_TENANT, RawEvent
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import StorageStrategy
     from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.expected_classes import E, Expected
     from dynamo_es.event_store.past import PastVersion
-    from dynamo_es.event_store.reading import E, Expected
     from dynamo_es.event_store.serde import Serde
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.values import StreamId, TenantId

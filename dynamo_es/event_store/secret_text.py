@@ -11,8 +11,8 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
 
 from dynamo_es.event_store.comparison import SECRETS
-from dynamo_es.event_store.encryption.fields import encrypted_fields
 from dynamo_es.event_store.encryption.plan import Place
+from dynamo_es.event_store.encryption.plan_from_marks import encrypted_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts import Checkpoint, StreamInLog
     from dynamo_es.contracts.consumers.claims import CheckpointState, Saved
     from dynamo_es.contracts.consumers.failures import NewFailure
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.contracts.log import Start
     from dynamo_es.values import Position, RecordedRaw, TenantId

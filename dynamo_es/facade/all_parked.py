@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynamo_es.contracts.consumers.parked import (
+        ParkedFailure,
         ParkedKey,
         ParkedStream,
         Place,
-        SetAside,
         SkippedEvent,
     )
     from dynamo_es.values import TenantId
@@ -33,7 +33,7 @@ class AllParked(ParkedStrategy):
         self._any = one
         self._tenants = tenants
 
-    def park(self, key: ParkedKey, failure: SetAside) -> None:
+    def park(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """Set a stream aside; see `ParkedStrategy.park`."""
         self._of(key).park(key, failure)
 
@@ -63,7 +63,7 @@ class AllParked(ParkedStrategy):
         """Move an entry's first event; see `ParkedStrategy.advance`."""
         return self._of(key).advance(key, worker, first, until_ms)
 
-    def fail(self, key: ParkedKey, worker: str, failure: SetAside) -> bool:
+    def fail(self, key: ParkedKey, worker: str, failure: ParkedFailure) -> bool:
         """Store that an event failed again; see `ParkedStrategy.fail`."""
         return self._of(key).fail(key, worker, failure)
 
@@ -79,7 +79,7 @@ class AllParked(ParkedStrategy):
         """Drop an entry; see `ParkedStrategy.drop`."""
         return self._of(key).drop(key)
 
-    def skip(self, key: ParkedKey, failure: SetAside) -> None:
+    def skip(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """List an event that is left out; see `ParkedStrategy.skip`."""
         self._of(key).skip(key, failure)
 

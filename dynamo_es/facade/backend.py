@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.event_store import EventStoreAccess
-    from dynamo_es.facade.log import LogAccess
+    from dynamo_es.facade.log_access import LogAccess
     from dynamo_es.outbox import Outbox
     from dynamo_es.subscriptions.listeners import Listeners
-    from dynamo_es.subscriptions.strategy import LogSubscriptions
+    from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
     from dynamo_es.subscriptions.subscriber import Subscriber
     from dynamo_es.values import TenantId
 

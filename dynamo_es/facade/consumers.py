@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.facade.event_store import EventStoreAccess
-    from dynamo_es.facade.log import LogAccess
+    from dynamo_es.facade.log_access import LogAccess
     from dynamo_es.outbox import Outbox
     from dynamo_es.projections.parts import Handler
     from dynamo_es.projections.projection import Projection
     from dynamo_es.projections.projector import Projector, ReadModel
     from dynamo_es.subscriptions.listeners import Listeners
-    from dynamo_es.subscriptions.strategy import LogSubscriptions
+    from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
     from dynamo_es.values import TenantId
 
 
@@ -122,7 +122,7 @@ def listeners_of(
 
 def subscriptions_of(access: LogAccess) -> LogSubscriptions:
     """Return the subscriptions to the log."""
-    from dynamo_es.subscriptions.strategy import LogSubscriptions
+    from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
 
     return LogSubscriptions(access.log, monotonic=access.monotonic, sleep=access.sleep)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.facade.event_store import EventStoreAccess
-    from dynamo_es.facade.log import LogAccess
+    from dynamo_es.facade.log_access import LogAccess
     from dynamo_es.projections.failure_policy import OnFailure
     from dynamo_es.projections.parts import Handler
     from dynamo_es.projections.projection import Projection
@@ -172,7 +172,7 @@ class ReadModels:
         """
         if category is not None and not isinstance(category, str):
             raise InvalidSubscriptionError(f"category must be text, not {shown(category)}.")
-        from dynamo_es.facade.log import selection_of
+        from dynamo_es.facade.log_access import selection_of
 
         return selection_of(lambda: self._typed.registry, category, events, self._log_tenant)
 

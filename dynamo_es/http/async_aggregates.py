@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from dynamo_es.http.aggregates import TAggregate
-from dynamo_es.http.making_async_aggregates import MakesAggregates
+from dynamo_es.http.async_aggregates_by_hand import MakesAggregates
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

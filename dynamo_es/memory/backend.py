@@ -14,7 +14,7 @@ from dynamo_es.facade.all_logs import AllCheckpoints, AllLogs
 from dynamo_es.facade.all_parked import AllParked
 from dynamo_es.facade.backend import Backend
 from dynamo_es.facade.event_store import EventStoreAccess
-from dynamo_es.facade.log import LogAccess
+from dynamo_es.facade.log_access import LogAccess
 from dynamo_es.memory.checkpoints import MemoryCheckpoints
 from dynamo_es.memory.cursors import MemoryCursors
 from dynamo_es.memory.data import Data

@@ -11,7 +11,7 @@ from dynamo_es.contracts.consumers.checkpoints import held_by, in_order
 from dynamo_es.contracts.consumers.claims import CheckpointState, Saved, check_claim, check_taking
 from dynamo_es.contracts.consumers.failures import ConsumerFailure
 from dynamo_es.contracts.consumers.leases import Lease
-from dynamo_es.contracts.consumers.versions import LiveVersion, check_version
+from dynamo_es.contracts.consumers.live_versions import LiveVersion, check_version
 from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.exceptions import InvalidEnlistedWriteError, UnknownConsumerError
 

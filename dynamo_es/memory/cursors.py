@@ -16,7 +16,7 @@ from dynamo_es.memory.finder import cursor_info
 if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.cursors import Followed
     from dynamo_es.contracts.consumers.failures import NewFailure
-    from dynamo_es.contracts.consumers.finding import CursorInfo
+    from dynamo_es.contracts.consumers.finder import CursorInfo
     from dynamo_es.memory.data import Data
 
 _Key: TypeAlias = tuple[str, str]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.claims import CheckpointState
     from dynamo_es.contracts.consumers.failures import ConsumerFailure
     from dynamo_es.contracts.consumers.leases import Lease
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.values import Position, StreamId
 
 Identity: TypeAlias = tuple[TenantId, str | None, int]

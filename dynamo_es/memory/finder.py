@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from dynamo_es.contracts.checks.arguments import check_tenant
-from dynamo_es.contracts.consumers.finding import (
+from dynamo_es.contracts.consumers.finder import (
     ConsumerFinder,
     CursorInfo,
     FoundConsumers,

@@ -17,7 +17,7 @@ from dynamo_es.values import StreamId
 if TYPE_CHECKING:
     from threading import Lock
 
-    from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
+    from dynamo_es.contracts.consumers.parked import ParkedFailure, ParkedKey, Place
     from dynamo_es.values import TenantId
 
 _Id: TypeAlias = tuple[str, str, str, str]
@@ -59,7 +59,7 @@ class MemoryParked(ParkedStrategy):
         self._data = ParkedData() if data is None else data
         self._tenant_id = tenant_id
 
-    def park(self, key: ParkedKey, failure: SetAside) -> None:
+    def park(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """Set a stream aside; see `ParkedStrategy.park`."""
         found = self._id(key)
         with self._data.lock:
@@ -129,7 +129,7 @@ class MemoryParked(ParkedStrategy):
             entry.lease = entry.lease._replace(until=until_ms)
             return True
 
-    def fail(self, key: ParkedKey, worker: str, failure: SetAside) -> bool:
+    def fail(self, key: ParkedKey, worker: str, failure: ParkedFailure) -> bool:
         """Store that an event failed again; see `ParkedStrategy.fail`."""
         with self._data.lock:
             entry = self._held(key, worker)
@@ -173,7 +173,7 @@ class MemoryParked(ParkedStrategy):
         with self._data.lock:
             return self._data.entries.pop(found, None) is not None
 
-    def skip(self, key: ParkedKey, failure: SetAside) -> None:
+    def skip(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """List an event that is left out; see `ParkedStrategy.skip`."""
         found = self._id(key)
         with self._data.lock:

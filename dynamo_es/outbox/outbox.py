@@ -13,8 +13,8 @@ from dynamo_es.contracts.checks.functions import check_injected, check_stop
 from dynamo_es.contracts.consumers.leases import LeaseWatch
 from dynamo_es.contracts.consumers.outbox import OutboxWorker
 from dynamo_es.contracts.consumers.workers import in_thread
-from dynamo_es.outbox.by_hand import Hand
 from dynamo_es.outbox.driving import one_by_one
+from dynamo_es.outbox.manual_changes import Hand
 from dynamo_es.outbox.publishing import checked_publisher
 from dynamo_es.outbox.repeating import run_until
 from dynamo_es.outbox.run import OutboxReport, Run

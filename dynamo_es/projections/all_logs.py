@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.error_texts import describe_error
-from dynamo_es.projections.holding import LeaseLostError, new_worker
+from dynamo_es.projections.checkpoint_lease import LeaseLostError, new_worker
 from dynamo_es.projections.parts import (
     FIRST_PAUSE,
     LONGEST_PAUSE,

@@ -14,12 +14,12 @@ from dynamo_es.exceptions import (
 )
 from dynamo_es.projections.parking import sum_of
 from dynamo_es.projections.parts import Parts, in_log_of
-from dynamo_es.projections.retrying import ProjectionRetry
+from dynamo_es.projections.projection_retry import ProjectionRetry
 from dynamo_es.projections.versions import VersionLog, refuse_lag
 
 if TYPE_CHECKING:
     from dynamo_es.contracts import Checkpoint, CheckpointStrategy
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.parts import Handler
     from dynamo_es.values import Position, StreamId, TenantId

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynamo_es.contracts.consumers.failures import reason_of
-from dynamo_es.contracts.consumers.parked import ParkedKey, SetAside
+from dynamo_es.contracts.consumers.parked import ParkedFailure, ParkedKey
 from dynamo_es.contracts.correlation import correlated
 from dynamo_es.contracts.stream_keys import stream_key, tenant_prefix
 from dynamo_es.exceptions import CursorBusyError, describe_stream
@@ -148,7 +148,7 @@ class Parking:
         context: object = None,
     ) -> None:
         """Park a stream from a failed event on. ``context`` has the correlation id to log."""
-        failure = SetAside(place, attempts, reason_of(error), self._now_ms())
+        failure = ParkedFailure(place, attempts, reason_of(error), self._now_ms())
         self._parked.park(key, failure)
         self._known[self._scope(key)] = self._known_of(key) | {_text(key)}
         _log.error(
@@ -171,7 +171,7 @@ class Parking:
         context: object = None,
     ) -> None:
         """List an event that is left out. ``context`` has the correlation id to log."""
-        failure = SetAside(place, attempts, reason_of(error), self._now_ms())
+        failure = ParkedFailure(place, attempts, reason_of(error), self._now_ms())
         self._parked.skip(key, failure)
         _log.error(
             "%r: the event at %s %d of stream %s is skipped after %d failed attempts: %s",

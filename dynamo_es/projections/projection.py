@@ -14,7 +14,7 @@ from dynamo_es.contracts import EVERYTHING, Selection
 from dynamo_es.contracts.checks.arguments import check_consumer, check_position, seconds_of
 from dynamo_es.contracts.checks.functions import check_stop, refuse_asynchronous
 from dynamo_es.contracts.consumers.leases import LeaseWatch
-from dynamo_es.contracts.consumers.versions import check_version
+from dynamo_es.contracts.consumers.live_versions import check_version
 from dynamo_es.contracts.consumers.workers import in_thread
 from dynamo_es.exceptions import (
     InvalidSubscriptionError,
@@ -22,9 +22,9 @@ from dynamo_es.exceptions import (
     TenantRequiredError,
 )
 from dynamo_es.projections.all_logs import RunOfAll
+from dynamo_es.projections.checkpoint_lease import new_worker
 from dynamo_es.projections.controls import Controls
 from dynamo_es.projections.failure_policy import policy_of
-from dynamo_es.projections.holding import new_worker
 from dynamo_es.projections.parts import HANDLER, Parts, check_on_progress
 from dynamo_es.projections.projector import Projector
 from dynamo_es.projections.run import Run

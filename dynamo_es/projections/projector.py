@@ -25,8 +25,8 @@ from dynamo_es.exceptions import InvalidSubscriptionError, describe_stream
 from dynamo_es.projections.failure_policy import policy_of
 from dynamo_es.projections.missing import Step
 from dynamo_es.projections.parking import Parking
+from dynamo_es.projections.stream_failures import StreamFailures
 from dynamo_es.projections.stream_follower import StreamFollower
-from dynamo_es.projections.stream_parking import StreamFailures
 from dynamo_es.projections.stream_retry import StreamRetry
 from dynamo_es.projections.writing import check_flag, refuse_setting_aside
 from dynamo_es.values import DEFAULT_TENANT

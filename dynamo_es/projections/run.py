@@ -14,8 +14,8 @@ from dynamo_es.exceptions import (
     ProjectionBusyError,
     ProjectionPausedError,
 )
+from dynamo_es.projections.checkpoint_lease import CheckpointLease, LeaseLostError, try_to_save
 from dynamo_es.projections.handling import Handling
-from dynamo_es.projections.holding import Holding, LeaseLostError, try_to_save
 from dynamo_es.projections.parts import (
     FIRST_PAUSE,
     HANDLER,
@@ -67,7 +67,7 @@ class Run:
         self._parts = parts
         self._stop = stop
         self._on_progress = on_progress
-        self.holding = Holding.of(parts, worker)
+        self.holding = CheckpointLease.of(parts, worker)
         self._handling = Handling.of(parts, self.holding.confirm, stop)
         self._selection = parts.selection()
         self._unsequenced = Unsequenced.at_once(parts.log)

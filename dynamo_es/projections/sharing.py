@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dynamo_es.projections.holding import Holding
+    from dynamo_es.projections.checkpoint_lease import CheckpointLease
     from dynamo_es.values import TenantId
 
 
@@ -42,7 +42,7 @@ class Share:
         """Record that this worker gives a log to the worker that asked for it."""
         self._given[tenant_id] = self._now_ms()
 
-    def even_out(self, logs: Mapping[TenantId, Holding]) -> None:
+    def even_out(self, logs: Mapping[TenantId, CheckpointLease]) -> None:
         """Ask the worker with the most logs for one, if it has at least two more than this worker.
 
         Args:

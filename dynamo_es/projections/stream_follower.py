@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.checks.arguments import check_kind
 from dynamo_es.exceptions import InvalidSubscriptionError
-from dynamo_es.projections.following import Following
-from dynamo_es.projections.following_with_writes import FollowingWithWrites
+from dynamo_es.projections.cursor_lease import CursorLease
+from dynamo_es.projections.cursor_lease_with_writes import CursorLeaseWithWrites
 from dynamo_es.projections.missing import Step, up_to, with_missing
 from dynamo_es.wording import shown
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.parked import ParkedStrategy
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
-    from dynamo_es.projections.stream_parking import StreamFailures
+    from dynamo_es.projections.stream_failures import StreamFailures
     from dynamo_es.values import StreamId, TenantId
 
 _ANYWHERE: Final = 10**18
@@ -146,8 +146,8 @@ class StreamFollower:
 
     def _following(
         self, followed: Followed, kept: Callable[[int], object] = lambda _: None
-    ) -> Following:
-        kind = FollowingWithWrites if self._writes else Following
+    ) -> CursorLease:
+        kind = CursorLeaseWithWrites if self._writes else CursorLease
         return kind(self._cursors, followed, self.lease_ms, self.now_ms, kept)
 
     def _missing(

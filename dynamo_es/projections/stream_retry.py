@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from dynamo_es.contracts import Followed
 from dynamo_es.contracts.consumers.failures import reason_of
-from dynamo_es.contracts.consumers.parked import Place, SetAside
+from dynamo_es.contracts.consumers.parked import ParkedFailure, Place
 from dynamo_es.exceptions import UnreadableEventError, describe_stream
 from dynamo_es.projections.parking import RetryReport, unpark_when_applied
-from dynamo_es.projections.stream_parking import TEMPORARY
+from dynamo_es.projections.stream_failures import TEMPORARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ class StreamRetry:
     def _failed(self, followed: Followed, entry: ParkedStream, error: Exception) -> bool:
         version = self._projector.version_of(followed) + 1
         place = Place(followed.generation, version)
-        failure = SetAside(place, 1, reason_of(error), self._projector.now_ms())
+        failure = ParkedFailure(place, 1, reason_of(error), self._projector.now_ms())
         self._projector.parked.fail(entry.key, self._worker, failure)
         _log.error(
             "%r: stream %s stays parked from version %d on: %s",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dynamo_es.contracts import CheckpointStrategy, Piece, Selection, StreamInLog
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.contracts.log import Start
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.values import Position, RecordedRaw, TenantId

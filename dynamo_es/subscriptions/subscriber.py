@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dynamo_es.event_store.event import Event
     from dynamo_es.event_store.registry import EventRegistry
     from dynamo_es.event_store.wrapped import Recorded
-    from dynamo_es.subscriptions.strategy import LogSubscriptions, Subscription
+    from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions, Subscription
     from dynamo_es.values import Position, RecordedRaw, TenantId
 
 T = TypeVar("T")

@@ -103,7 +103,7 @@ CLASSES = [
     ),
     Wrapped(
         "AsyncConsumers",
-        "dynamo_es.contracts.consumers.finding:ConsumerFinder",
+        "dynamo_es.contracts.consumers.finder:ConsumerFinder",
         "Finds the cursors and outboxes that are in use; see `ConsumerFinder`.",
         plain=names("scoped_for_tenant"),
     ),
@@ -197,7 +197,7 @@ CLASSES = [
         "dynamo_es.http.aggregates:Aggregates",
         "The aggregates of a class, for one request; see `Aggregates`.\n\n"
         "    Args are those of `Aggregates`: an `AsyncRepository` is the first.",
-        base="dynamo_es.http.making_async_aggregates:MakesAggregates",
+        base="dynamo_es.http.async_aggregates_by_hand:MakesAggregates",
         by_hand=names("of_request"),
         of_aggregates=True,
         module="dynamo_es.http.async_aggregates",

@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from dynamo_es import Context, Event, FailurePolicy, StreamId, WrappedEvent
 from dynamo_es.aws_lambda import EventBridgePublisher, SnsPublisher, SqsPublisher, publish_outbox
-from dynamo_es.aws_lambda.log import project_log
+from dynamo_es.aws_lambda.log_read_models import project_log
 from dynamo_es.aws_lambda.sequencer import sequence_events
-from dynamo_es.aws_lambda.streams import project_streams
+from dynamo_es.aws_lambda.stream_read_models import project_streams
 from dynamo_es.contracts.correlation import correlated
 from dynamo_es.exceptions import ServiceError
 from dynamo_es.testing.faults import Fault, Network

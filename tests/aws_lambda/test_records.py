@@ -1,4 +1,4 @@
-"""Decodes payloads as Lambda delivers them, from ``tests/events``."""
+"""Decodes payloads as Lambda delivers them, from ``tests/aws_lambda/events``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from dynamo_es.aws_lambda import project_log, project_streams, sequence_events
-from dynamo_es.aws_lambda.log import pages_in
+from dynamo_es.aws_lambda.log_pages import pages_in
 from dynamo_es.aws_lambda.records import decode
 from dynamo_es.exceptions import ConfigurationError
 from tests.aws_lambda.lambdas import numbers
 
-EVENTS = Path(__file__).parents[1] / "events"
+EVENTS = Path(__file__).parent / "events"
 
 
 def payload(name):

@@ -203,7 +203,7 @@ def fill(backend: DynamoBackend, items: Items) -> None:
     checkpoints.promote("balances", 2, 1)
     key = ParkedKey("balances", "log", ann)
     for one in (key, key._replace(version=2)):
-        failure = parked.SetAside(Place(0, 1), 1, "ValueError", 1)
+        failure = parked.ParkedFailure(Place(0, 1), 1, "ValueError", 1)
         backend.parked.park(one, failure)
         backend.parked.skip(one, failure)
     backend.parked.take(key, "one", 0, 1000)

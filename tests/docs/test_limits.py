@@ -10,7 +10,7 @@ from dynamo_es import DynamoConfig
 from dynamo_es.contracts.checks.arguments import MAX_CONSUMER_BYTES
 from dynamo_es.contracts.checks.payload import MAX_DEPTH, MAX_INTEGER_BITS
 from dynamo_es.contracts.stream_keys import MAX_KEY_BYTES, MAX_NAMES_BYTES
-from dynamo_es.dynamodb.streams.appending.transact_with import MOST_WRITES
+from dynamo_es.dynamodb.streams.appending.enlisted_writes import MOST_WRITES
 from dynamo_es.dynamodb.streams.items import MAX_COMMIT_EVENTS
 from dynamo_es.dynamodb.streams.remembered.heads import FENCE_SECONDS
 from dynamo_es.dynamodb.wire.sizes import (

@@ -29,7 +29,7 @@ from dynamo_es.contracts.boundaries.strategy import ConditionalAppend
 from dynamo_es.contracts.consumers.claims import Claim
 from dynamo_es.contracts.consumers.cursors import Followed
 from dynamo_es.contracts.consumers.failures import NewFailure
-from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
+from dynamo_es.contracts.consumers.parked import ParkedFailure, ParkedKey, Place
 from dynamo_es.contracts.hooks import AppendedCommit
 from dynamo_es.dynamodb.storage import DynamoStorage
 from dynamo_es.exceptions import EventStoreError, UnknownSubjectError
@@ -312,7 +312,7 @@ def set_aside(backend: DynamoBackend, tenant: str | None) -> None:
     """What consumers do with streams that they have parked, and whoever retries them."""
     parked = backend.parked
     key = ParkedKey("parking", "log", StreamId(category="order"), tenant or "")
-    failed = SetAside(Place(0, 5), 1, "RuntimeError", 0)
+    failed = ParkedFailure(Place(0, 5), 1, "RuntimeError", 0)
     for _ in range(2):
         parked.park(key, failed)
     for first, last in ((5, 9), (2, 9), (3, 4)):
@@ -322,9 +322,9 @@ def set_aside(backend: DynamoBackend, tenant: str | None) -> None:
         with suppress(EventStoreError):
             parked.take(key, "b", now_ms, now_ms + 10)
     parked.advance(key, "b", Place(0, 6), 200)
-    parked.fail(key, "b", SetAside(Place(0, 6), 1, "RuntimeError", 0))
+    parked.fail(key, "b", ParkedFailure(Place(0, 6), 1, "RuntimeError", 0))
     parked.take(key, "b", 0, 10)
-    parked.fail(key, "b", SetAside(Place(0, 7), 1, "RuntimeError", 0))
+    parked.fail(key, "b", ParkedFailure(Place(0, 7), 1, "RuntimeError", 0))
     parked.take(key, "b", 0, 10)
     parked.release(key, "b", Place(0, 7))
     parked.take(key, "b", 0, 10)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.aws_lambda import publish_outbox
-from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
+from dynamo_es.contracts.consumers.parked import ParkedFailure, ParkedKey, Place
 from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import page_item, read_any_page
 from dynamo_es.dynamodb.log.requests import newest_page
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _STREAM = StreamId(name="late 1", category="order")
 _LOST = StreamId(name="lost 1", category="order")
 _PARKED = ParkedKey("parking", "log", StreamId(category="order"), "")
-_FAILED = SetAside(Place(0, 5), 1, "RuntimeError", 0)
+_FAILED = ParkedFailure(Place(0, 5), 1, "RuntimeError", 0)
 
 
 def prepare(backend: DynamoBackend) -> None:

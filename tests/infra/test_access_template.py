@@ -21,9 +21,9 @@ from dynamo_es.dynamodb.consumers import (
     cursor_writes,
     cursors,
     leases,
+    live_versions,
     outbox_requests,
     parked_requests,
-    pointers,
 )
 from dynamo_es.dynamodb.log import minutes, registry, set_aside
 from dynamo_es.dynamodb.log import requests as log_requests
@@ -78,7 +78,7 @@ MODULES: Final = (
     cursors,
     outbox_requests,
     parked_requests,
-    pointers,
+    live_versions,
     set_aside,
     registry,
     minutes,

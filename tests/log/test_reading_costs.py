@@ -8,7 +8,7 @@ import pytest
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
 from dynamo_es.contracts import Selection
 from dynamo_es.dynamodb.maintenance.repair import repair
-from dynamo_es.subscriptions.strategy import LogSubscriptions
+from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
 from dynamo_es.testing.conformance.language import an_event, events
 
 pytestmark = pytest.mark.ci

@@ -20,7 +20,7 @@ from dynamo_es.exceptions import (
     ProjectionWriteRefusedError,
     UnavailableError,
 )
-from dynamo_es.projections.following_with_writes import FollowingWithWrites
+from dynamo_es.projections.cursor_lease_with_writes import CursorLeaseWithWrites
 from dynamo_es.projections.projector import Projector
 from dynamo_es.testing.faults import Fault, Network
 from tests.engine import Capability, Crash, needs
@@ -438,7 +438,7 @@ def test_after_a_transaction_without_a_reply_the_next_call_goes_on_after_it(
 def test_a_release_that_moves_the_cursor_after_an_unknown_outcome_applies_twice(
     process, engine, stream, account, monkeypatch
 ):
-    monkeypatch.setattr(FollowingWithWrites, "_target", property(lambda self: self.done))
+    monkeypatch.setattr(CursorLeaseWithWrites, "_target", property(lambda self: self.done))
     without_a_reply(process, stream)
     assert process.version(stream) == 0, "it was set back"
 

@@ -7,7 +7,7 @@ import pytest
 from dynamo_es import Event, StreamId
 from dynamo_es.contracts import Followed, NewFailure
 from dynamo_es.exceptions import CursorBusyError, InvalidRangeError, ThrottledError
-from dynamo_es.projections.by_hand import reset_version, skip_version
+from dynamo_es.projections.manual_changes import reset_version, skip_version
 
 pytestmark = pytest.mark.inline
 

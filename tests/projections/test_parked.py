@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynamo_es import Event, StreamId
-from dynamo_es.contracts.consumers.parked import ParkedKey, Place, SetAside
+from dynamo_es.contracts.consumers.parked import ParkedFailure, ParkedKey, Place
 from dynamo_es.contracts.log import Piece
 from dynamo_es.exceptions import (
     CursorBusyError,
@@ -114,7 +114,7 @@ def entries(backend, name):
 
 def test_a_parked_stream_is_listed_with_the_first_event_and_the_last_one_seen(backend, name, ann):
     key = ParkedKey(name, "log", ann)
-    backend.parked.park(key, SetAside(Place(0, 7), 3, "KeyError", 1_000))
+    backend.parked.park(key, ParkedFailure(Place(0, 7), 3, "KeyError", 1_000))
     assert backend.parked.pass_over(key, Place(0, 9), Place(0, 12))
     assert backend.parked.pass_over(key, Place(0, 10), Place(0, 11))  # late
 
@@ -131,14 +131,14 @@ def test_a_parked_stream_is_listed_with_the_first_event_and_the_last_one_seen(ba
 
 def test_parking_a_parked_stream_changes_nothing(backend, name, ann):
     key = ParkedKey(name, "stream", ann)
-    backend.parked.park(key, SetAside(Place(1, 2), 3, "KeyError", 0))
-    backend.parked.park(key, SetAside(Place(1, 9), 1, "ValueError", 9))
+    backend.parked.park(key, ParkedFailure(Place(1, 2), 3, "KeyError", 0))
+    backend.parked.park(key, ParkedFailure(Place(1, 9), 1, "ValueError", 9))
     assert entries(backend, name) == [(ann, 2, 2, 3)]
 
 
 def test_a_stream_is_parked_for_its_consumer_order_tenant_and_category_only(backend, name, ann):
     key = ParkedKey(name, "log", ann, "acme")
-    backend.parked.park(key, SetAside(Place(0, 1), 1, "KeyError", 0))
+    backend.parked.park(key, ParkedFailure(Place(0, 1), 1, "KeyError", 0))
     for other in (
         key._replace(name=f"{name}2"),
         key._replace(order="stream"),
@@ -152,7 +152,7 @@ def test_a_stream_is_parked_for_its_consumer_order_tenant_and_category_only(back
 def test_a_tenants_consumer_has_a_list_of_its_own(backend, name, ann):
     acme = backend.in_tenant("acme").parked
     key = ParkedKey(name, "log", ann, "acme")
-    acme.park(key, SetAside(Place(0, 1), 1, "KeyError", 0))
+    acme.park(key, ParkedFailure(Place(0, 1), 1, "KeyError", 0))
     assert [one.key for one in acme.all()] == [key]
     assert acme.streams(name)
     assert not backend.in_tenant("acme2").parked.streams(name)
@@ -162,8 +162,8 @@ def test_a_tenants_consumer_has_a_list_of_its_own(backend, name, ann):
 def test_a_category_that_is_too_long_for_a_sort_key_can_be_parked(backend, name):
     long = StreamId(category="c" * 1500)
     key = ParkedKey(name, "log", long)
-    backend.parked.park(key, SetAside(Place(0, 1), 1, "KeyError", 0))
-    backend.parked.skip(key, SetAside(Place(0, 3), 1, "KeyError", 0))
+    backend.parked.park(key, ParkedFailure(Place(0, 1), 1, "KeyError", 0))
+    backend.parked.skip(key, ParkedFailure(Place(0, 3), 1, "KeyError", 0))
     assert [one.key.stream_id.category for one in backend.parked.streams(name)] == ["c" * 1500]
     assert backend.parked.skipped(name)[0].place == Place(0, 3)
     assert backend.parked.drop(key)
@@ -171,7 +171,7 @@ def test_a_category_that_is_too_long_for_a_sort_key_can_be_parked(backend, name)
 
 def test_one_worker_at_a_time_retries_a_stream(backend, name, ann):
     key, parked = ParkedKey(name, "log", ann), backend.parked
-    parked.park(key, SetAside(Place(0, 1), 1, "KeyError", 0))
+    parked.park(key, ParkedFailure(Place(0, 1), 1, "KeyError", 0))
     assert parked.take(key, "one", 0, 60_000) is not None
     assert parked.take(key, "one", 0, 60_000) is not None
     with pytest.raises(CursorBusyError):
@@ -179,7 +179,7 @@ def test_one_worker_at_a_time_retries_a_stream(backend, name, ann):
     assert parked.take(key, "two", 61_000, 121_000) is not None  # no beat for a whole lease
     assert not parked.advance(key, "one", Place(0, 2), 0)
     assert not parked.unpark(key, "one", Place(0, 1))
-    assert not parked.fail(key, "one", SetAside(Place(0, 1), 1, "KeyError", 0))
+    assert not parked.fail(key, "one", ParkedFailure(Place(0, 1), 1, "KeyError", 0))
     assert not parked.release(key, "one", Place(0, 2))
     assert parked.unpark(key, "two", Place(0, 1))
     assert parked.take(key, "one", 0, 60_000) is None
@@ -187,7 +187,7 @@ def test_one_worker_at_a_time_retries_a_stream(backend, name, ann):
 
 def test_a_stream_is_not_unparked_if_a_later_event_was_passed_over(backend, name, ann):
     key, parked = ParkedKey(name, "log", ann), backend.parked
-    parked.park(key, SetAside(Place(0, 1), 1, "KeyError", 0))
+    parked.park(key, ParkedFailure(Place(0, 1), 1, "KeyError", 0))
     seen = parked.take(key, "one", 0, 60_000).seen
     parked.pass_over(key, Place(0, 5), Place(0, 5))
     assert not parked.unpark(key, "one", seen)
@@ -196,7 +196,7 @@ def test_a_stream_is_not_unparked_if_a_later_event_was_passed_over(backend, name
 
 def test_who_retries_loses_the_lease_when_the_consumer_is_set_back(backend, name, ann):
     key, parked = ParkedKey(name, "log", ann), backend.parked
-    parked.park(key, SetAside(Place(0, 5), 1, "KeyError", 0))
+    parked.park(key, ParkedFailure(Place(0, 5), 1, "KeyError", 0))
     parked.take(key, "one", 0, 60_000)
     assert parked.pass_over(key, Place(0, 2), Place(0, 3))
     assert not parked.advance(key, "one", Place(0, 6), 0)
@@ -206,19 +206,19 @@ def test_who_retries_loses_the_lease_when_the_consumer_is_set_back(backend, name
 
 def test_a_failed_retry_counts_on_at_the_same_event_and_anew_at_another(backend, name, ann):
     key, parked = ParkedKey(name, "log", ann), backend.parked
-    parked.park(key, SetAside(Place(0, 5), 3, "KeyError", 0))
+    parked.park(key, ParkedFailure(Place(0, 5), 3, "KeyError", 0))
     parked.take(key, "one", 0, 60_000)
-    assert parked.fail(key, "one", SetAside(Place(0, 5), 1, "ValueError", 0))
+    assert parked.fail(key, "one", ParkedFailure(Place(0, 5), 1, "ValueError", 0))
     assert entries(backend, name) == [(ann, 5, 5, 4)]
     parked.take(key, "two", 0, 60_000)
-    assert parked.fail(key, "two", SetAside(Place(0, 6), 1, "ValueError", 0))
+    assert parked.fail(key, "two", ParkedFailure(Place(0, 6), 1, "ValueError", 0))
     assert entries(backend, name) == [(ann, 6, 5, 1)]
 
 
 def test_a_skipped_event_is_listed_until_it_is_forgotten(backend, name, ann):
     key = ParkedKey(name, "stream", ann)
     for version in (10, 9):
-        backend.parked.skip(key, SetAside(Place(1, version), 1, "KeyError", 0))
+        backend.parked.skip(key, ParkedFailure(Place(1, version), 1, "KeyError", 0))
     assert [one.place for one in backend.parked.skipped(name)] == [Place(1, 9), Place(1, 10)]
     assert {one.key.name for one in backend.parked.skipped()} >= {name}
     assert backend.parked.forget_skipped(key, Place(1, 9))
@@ -228,7 +228,7 @@ def test_a_skipped_event_is_listed_until_it_is_forgotten(backend, name, ann):
 
 def test_consumers_may_be_called_like_kinds_of_items(backend, ann, caplog):
     for name in ("cursor", "outbox", "parked"):
-        key, failure = ParkedKey(name, "log", ann), SetAside(Place(0, 1), 1, "KeyError", 0)
+        key, failure = ParkedKey(name, "log", ann), ParkedFailure(Place(0, 1), 1, "KeyError", 0)
         backend.parked.park(key, failure)
         backend.parked.skip(key, failure)
         backend.checkpoints.of_version(3).move(name, 1)
@@ -247,7 +247,7 @@ def test_a_name_that_makes_no_key_is_refused(backend, ann):
     with pytest.raises(InvalidConsumerError):
         backend.parked.streams("a#b")
     with pytest.raises(InvalidConsumerError):
-        backend.parked.park(ParkedKey("", "log", ann), SetAside(Place(0, 1), 1, "", 0))
+        backend.parked.park(ParkedKey("", "log", ann), ParkedFailure(Place(0, 1), 1, "", 0))
 
 
 # Projections.

@@ -10,8 +10,8 @@ import pytest
 
 from dynamo_es import Event, StreamId
 from dynamo_es.exceptions import CursorBusyError, ProjectionBusyError
+from dynamo_es.projections.checkpoint_lease import CheckpointLease
 from dynamo_es.projections.failure_policy import FailurePolicy
-from dynamo_es.projections.holding import Holding
 from dynamo_es.projections.parking import Parking
 from tests.engine import Capability, Crash, needs
 
@@ -155,7 +155,7 @@ def test_a_checkpoint_before_the_parked_entry_would_lose_events(
     engine, backend, prepared, request, monkeypatch
 ):
     """The broken variant: what is parked is stored after the checkpoint has moved."""
-    parked, saved = Parking.park, Holding.save
+    parked, saved = Parking.park, CheckpointLease.save
     later = []
     monkeypatch.setattr(Parking, "park", lambda *call: later.append(call))
 
@@ -165,7 +165,7 @@ def test_a_checkpoint_before_the_parked_entry_would_lose_events(
             parked(*later.pop(0))
         return there
 
-    monkeypatch.setattr(Holding, "save", save)
+    monkeypatch.setattr(CheckpointLease, "save", save)
     with pytest.raises((AssertionError, ValueError)):
         test_a_worker_that_dies_at_any_request_neither_loses_nor_reorders_an_event(
             engine, backend, prepared, request

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynamo_es import Event, StreamId
 from dynamo_es.projections.all_logs import RunOfAll
-from dynamo_es.projections.holding import new_worker
+from dynamo_es.projections.checkpoint_lease import new_worker
 from dynamo_es.projections.projection import Projection
 from dynamo_es.projections.run import Run
 

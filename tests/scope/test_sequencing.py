@@ -15,7 +15,7 @@ from dynamo_es.dynamodb.log.inline_sequencer import InlineSequencers
 from dynamo_es.dynamodb.log.keys import LogKeys
 from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pointers import Pointer, find_pointers
-from dynamo_es.dynamodb.log.sequencing import Sequencing
+from dynamo_es.dynamodb.log.sequencing_by_log import Sequencing
 from dynamo_es.dynamodb.maintenance.repair import read_set_aside, repair
 from dynamo_es.dynamodb.maintenance.verify import verify
 from dynamo_es.dynamodb.wire.gateway import Gateway

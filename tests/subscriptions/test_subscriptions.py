@@ -7,7 +7,7 @@ import pytest
 from dynamo_es import ANY_VERSION, StreamId
 from dynamo_es.contracts import EVERYTHING, LogReader, LogStrategy
 from dynamo_es.exceptions import InvalidPositionError, InvalidSubscriptionError, ThrottledError
-from dynamo_es.subscriptions.strategy import LogSubscriptions
+from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
 from dynamo_es.testing.conformance.language import an_event
 
 pytestmark = pytest.mark.inline

@@ -17,7 +17,7 @@ from dynamo_es.memory.key_storage import MemoryKeyStorage
 from dynamo_es.observability.emf import EmfMetrics
 from dynamo_es.outbox import Outbox
 from dynamo_es.projections.projector import Projector
-from dynamo_es.subscriptions.strategy import LogSubscriptions
+from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
 
 
 def the_constructors():

@@ -10,7 +10,7 @@ from eventsourcing.persistence import IntegrityError, TrackingRecorder
 from dynamo_es.adapters.eventsourcing.errors import translated
 from dynamo_es.adapters.eventsourcing.versions import upstream_of
 from dynamo_es.contracts.stream_keys import escape, tenant_prefix
-from dynamo_es.dynamodb.streams.appending.transact_with import check_enlisted
+from dynamo_es.dynamodb.streams.appending.enlisted_writes import check_enlisted
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts import AppendCost, EnlistedWrite
     from dynamo_es.event_store.event import Event
+    from dynamo_es.event_store.expected_classes import E, Expected
     from dynamo_es.event_store.past import PastVersion
-    from dynamo_es.event_store.reading import E, Expected
     from dynamo_es.event_store.store import EventStore
     from dynamo_es.event_store.wrapped import WrappedEvent
     from dynamo_es.grouping.groups import Groups

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from dynamo_es.aio.interface.projector import AsyncProjector
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.projections.parking import RetryReport
     from dynamo_es.projections.parts import Handler, ProjectionReport
     from dynamo_es.projections.projection import Projection

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dynamo_es.aio.bridges.bridge import Bridge
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.event_store.wrapped import Recorded
     from dynamo_es.projections.parts import ProjectionReport
     from dynamo_es.values import RecordedRaw

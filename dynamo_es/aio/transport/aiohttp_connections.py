@@ -20,7 +20,7 @@ from botocore.httpsession import get_cert_path
 from yarl import URL
 
 from dynamo_es.dynamodb.wire.lean.connections import Reply
-from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
+from dynamo_es.dynamodb.wire.snapstart import tell_of_snapshots
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:

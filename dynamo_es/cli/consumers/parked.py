@@ -16,7 +16,7 @@ from dynamo_es.contracts.consumers.parked import ParkedStream, SkippedEvent
 from dynamo_es.dynamodb.backend import DynamoBackend
 from dynamo_es.exceptions import EventStoreError
 from dynamo_es.facade.backend import Backend
-from dynamo_es.projections.by_hand import drop_parked
+from dynamo_es.projections.manual_changes import drop_parked
 
 _COLUMNS: Final[Mapping[str, Kind]] = {
     "from": "figure",

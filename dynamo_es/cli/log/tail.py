@@ -14,7 +14,7 @@ from dynamo_es.cli.terminal.rendering import data_text
 from dynamo_es.contracts import LogStrategy, Selection
 from dynamo_es.contracts.log import Start
 from dynamo_es.dynamodb.backend import DynamoBackend
-from dynamo_es.subscriptions.strategy import LogSubscriptions
+from dynamo_es.subscriptions.log_subscriptions import LogSubscriptions
 from dynamo_es.values import Position, RecordedRaw
 
 _sleep = time.sleep

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.consumers.failures import ConsumerFailure, NewFailure
     from dynamo_es.contracts.consumers.leases import Lease
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.values import Position, TenantId
 

@@ -9,7 +9,7 @@ from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.failures import NewFailure
-    from dynamo_es.contracts.consumers.finding import CursorInfo
+    from dynamo_es.contracts.consumers.finder import CursorInfo
     from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.values import StreamId, TenantId
 

@@ -91,7 +91,7 @@ class SkippedEvent:
     failed_at: datetime
 
 
-class SetAside(NamedTuple):
+class ParkedFailure(NamedTuple):
     """The failure of an event, to store with the entry of its stream.
 
     Attributes:
@@ -125,7 +125,7 @@ class ParkedStrategy(ABC):
     per_tenant: bool = False
 
     @abstractmethod
-    def park(self, key: ParkedKey, failure: SetAside) -> None:
+    def park(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """Park a stream from a failed event on. Does nothing if the stream is parked already."""
 
     @abstractmethod
@@ -164,7 +164,7 @@ class ParkedStrategy(ABC):
         """Move `ParkedStream.first` and renew the lease; return False if the lease is lost."""
 
     @abstractmethod
-    def fail(self, key: ParkedKey, worker: str, failure: SetAside) -> bool:
+    def fail(self, key: ParkedKey, worker: str, failure: ParkedFailure) -> bool:
         """Store that an event failed again, and give the lease back; return False if it is lost.
 
         If the entry's first event is the one that failed, the attempts of the failure are added to
@@ -194,7 +194,7 @@ class ParkedStrategy(ABC):
         """Take a stream off the list without applying its events; False if it is not parked."""
 
     @abstractmethod
-    def skip(self, key: ParkedKey, failure: SetAside) -> None:
+    def skip(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """Add an event to the list of those that the consumer left out."""
 
     @abstractmethod

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, Self
 from dynamo_es.contracts import Checkpoint, CheckpointStrategy
 from dynamo_es.contracts.checks.arguments import check_position, check_tenant
 from dynamo_es.contracts.consumers.claims import check_claim, check_taking
-from dynamo_es.contracts.consumers.versions import check_version
+from dynamo_es.contracts.consumers.live_versions import check_version
 from dynamo_es.contracts.stream_keys import consumer_key
 from dynamo_es.dynamodb.consumers import checkpoint_requests as requests
-from dynamo_es.dynamodb.consumers import leases, pointers
+from dynamo_es.dynamodb.consumers import leases, live_versions
 from dynamo_es.dynamodb.consumers.failures import FORGET
 from dynamo_es.dynamodb.consumers.write_batch import DynamoWriteBatch
 from dynamo_es.dynamodb.log.keys import ConsumerKey
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts.consumers.claims import CheckpointState, Claim, Saved
     from dynamo_es.contracts.consumers.failures import NewFailure
-    from dynamo_es.contracts.consumers.versions import LiveVersion
+    from dynamo_es.contracts.consumers.live_versions import LiveVersion
     from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Steps, T
@@ -211,12 +211,12 @@ class DynamoCheckpoints(CheckpointStrategy):
 
     def live(self, name: str) -> LiveVersion | None:
         """Return the live version; see `CheckpointStrategy.live`. Cost: 1 request."""
-        return self._run("live_version", pointers.read(self._table, self._consumer(name)))
+        return self._run("live_version", live_versions.read(self._table, self._consumer(name)))
 
     def promote(self, name: str, version: int, expected: int | None) -> bool:
         """Make a version the live one; see `CheckpointStrategy.promote`. Cost: 1 request."""
         check_version(version)
-        steps = pointers.move(
+        steps = live_versions.move(
             self._table, self._consumer(name), version, expected, int(self._clock() * 1000)
         )
         return self._run("promote", steps)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dynamo_es.contracts.consumers.cursors import Followed
     from dynamo_es.contracts.consumers.failures import NewFailure
-    from dynamo_es.contracts.consumers.finding import CursorInfo
+    from dynamo_es.contracts.consumers.finder import CursorInfo
     from dynamo_es.contracts.consumers.writes import WriteBatch
     from dynamo_es.dynamodb.wire.gateway import Gateway
     from dynamo_es.dynamodb.wire.steps import Item, Response, Steps, T

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from dynamo_es.contracts.checks.arguments import check_tenant
-from dynamo_es.contracts.consumers.finding import (
+from dynamo_es.contracts.consumers.finder import (
     ConsumerFinder,
     CursorInfo,
     FoundConsumers,

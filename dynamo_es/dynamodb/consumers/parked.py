@@ -17,10 +17,10 @@ from dynamo_es.values import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.parked import (
+        ParkedFailure,
         ParkedKey,
         ParkedStream,
         Place,
-        SetAside,
         SkippedEvent,
     )
     from dynamo_es.dynamodb.wire.gateway import Gateway
@@ -53,7 +53,7 @@ class DynamoParked(ParkedStrategy):
         self._watch = LeaseWatch()
         self._listed: set[tuple[TenantId | None, str]] = set()
 
-    def park(self, key: ParkedKey, failure: SetAside) -> None:
+    def park(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """Set a stream aside; see `ParkedStrategy.park`.
 
         Cost: 1 request; 1 more the first time in a process, to list the consumer.
@@ -101,7 +101,7 @@ class DynamoParked(ParkedStrategy):
         request = requests.move_first(self._table, item, worker, first, until_ms)
         return self._run("advance_parked", key, _tried(request))
 
-    def fail(self, key: ParkedKey, worker: str, failure: SetAside) -> bool:
+    def fail(self, key: ParkedKey, worker: str, failure: ParkedFailure) -> bool:
         """Store that an event failed again; see `ParkedStrategy.fail`.
 
         Cost: 1 request; 2 if the stored failure is of another event.
@@ -128,7 +128,7 @@ class DynamoParked(ParkedStrategy):
             "drop_parked", key, _reply(requests.delete_any(self._table, item))
         )
 
-    def skip(self, key: ParkedKey, failure: SetAside) -> None:
+    def skip(self, key: ParkedKey, failure: ParkedFailure) -> None:
         """List an event that is left out; see `ParkedStrategy.skip`.
 
         Cost: 1 request; 1 more the first time in a process, to list the consumer.
@@ -253,7 +253,7 @@ def _pass_over(table: str, item: Item, first: Place, last: Place) -> Steps[bool]
     return True
 
 
-def _fail(table: str, item: Item, worker: str, failure: SetAside) -> Steps[bool]:
+def _fail(table: str, item: Item, worker: str, failure: ParkedFailure) -> Steps[bool]:
     again = yield from _tried(
         requests.store_failure(table, item, worker, failure, again=True), maybe=False
     )

@@ -22,7 +22,7 @@ from dynamo_es.values import StreamId
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.leases import Lease
-    from dynamo_es.contracts.consumers.parked import Order, SetAside
+    from dynamo_es.contracts.consumers.parked import Order, ParkedFailure
     from dynamo_es.dynamodb.wire.steps import Item
     from dynamo_es.values import TenantId
 
@@ -73,7 +73,7 @@ def put_listed(table: str, tenant_id: TenantId | None, name: str, *, per_tenant:
     return Request("put_item", {"TableName": table, "Item": item})
 
 
-def _described(key: ParkedKey, failure: SetAside) -> Item:
+def _described(key: ParkedKey, failure: ParkedFailure) -> Item:
     version: Item = {} if key.version is None else {"projection_version": number(key.version)}
     return {
         **version,
@@ -86,7 +86,7 @@ def _described(key: ParkedKey, failure: SetAside) -> Item:
     }
 
 
-def put_parked(table: str, owner: ConsumerKey, key: ParkedKey, failure: SetAside) -> Request:
+def put_parked(table: str, owner: ConsumerKey, key: ParkedKey, failure: ParkedFailure) -> Request:
     """Put a parked stream's item, unless it exists already."""
     at = failure.place
     return Request(
@@ -107,7 +107,7 @@ def put_parked(table: str, owner: ConsumerKey, key: ParkedKey, failure: SetAside
     )
 
 
-def put_skipped(table: str, owner: ConsumerKey, key: ParkedKey, failure: SetAside) -> Request:
+def put_skipped(table: str, owner: ConsumerKey, key: ParkedKey, failure: ParkedFailure) -> Request:
     """Put the item of a skipped event."""
     at = failure.place
     item = {
@@ -181,7 +181,7 @@ def move_first(table: str, item: Item, worker: str, first: Place, until_ms: int 
 
 
 def store_failure(
-    table: str, item: Item, worker: str, failure: SetAside, *, again: bool
+    table: str, item: Item, worker: str, failure: ParkedFailure, *, again: bool
 ) -> Request:
     """Store that an event failed again, and give the lease back.
 

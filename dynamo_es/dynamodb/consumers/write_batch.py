@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from dynamo_es.contracts.consumers.writes import WriteBatch
 from dynamo_es.dynamodb.consumers.folding import EXACT, Folded
 from dynamo_es.dynamodb.consumers.writes import Writes
-from dynamo_es.dynamodb.streams.appending.transact_with import MOST_WRITES, check_enlisted
+from dynamo_es.dynamodb.streams.appending.enlisted_writes import MOST_WRITES, check_enlisted
 from dynamo_es.dynamodb.wire.sizes import MAX_TRANSACTION_BYTES, item_size
 from dynamo_es.exceptions import InvalidEnlistedWriteError
 

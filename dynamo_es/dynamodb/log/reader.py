@@ -15,7 +15,7 @@ from dynamo_es.dynamodb.log.records import records_of
 from dynamo_es.dynamodb.log.registry import check_scope
 from dynamo_es.dynamodb.streams.items import is_for_outbox
 from dynamo_es.dynamodb.streams.keys import describe_key
-from dynamo_es.dynamodb.wire.arrival import await_arrival
+from dynamo_es.dynamodb.wire.awaiting_arrival import await_arrival
 from dynamo_es.dynamodb.wire.batches import fetch_all
 from dynamo_es.dynamodb.wire.encoding.compression import MAX_TEXT_BYTES
 from dynamo_es.dynamodb.wire.steps import number

@@ -11,7 +11,7 @@ from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS, page_item, read_any_page
 from dynamo_es.dynamodb.log.pointers import Found, find_pointers
 from dynamo_es.dynamodb.log.requests import scan_events
-from dynamo_es.dynamodb.log.sequencing import Sequencing
+from dynamo_es.dynamodb.log.sequencing_by_log import Sequencing
 from dynamo_es.dynamodb.log.set_aside import forget, list_set_aside
 from dynamo_es.dynamodb.maintenance.all_logs import everywhere
 from dynamo_es.dynamodb.table_stream.requests import describe_table
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.log.pointers import Pointer
     from dynamo_es.dynamodb.log.sequencer import Tables
     from dynamo_es.dynamodb.log.sequencer_memory import SequencerMemory
-    from dynamo_es.dynamodb.log.sequencing import Sequenced
+    from dynamo_es.dynamodb.log.sequencing_by_log import Sequenced
     from dynamo_es.dynamodb.log.set_aside import SetAside
     from dynamo_es.dynamodb.wire.steps import Item, Request, Response, Steps, T
     from dynamo_es.exceptions import ServiceError, StoredItemError

@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.subject_keys.requests import (
     shred_key,
 )
 from dynamo_es.dynamodb.subject_keys.wrapping import KmsKeyWrapping
-from dynamo_es.dynamodb.wire.arrival import await_arrival
+from dynamo_es.dynamodb.wire.awaiting_arrival import await_arrival
 from dynamo_es.dynamodb.wire.errors import ConditionRefused, OutcomeUnknown
 from dynamo_es.exceptions import ContentionError, InputError, StoredItemError
 from dynamo_es.values import DEFAULT_TENANT, SubjectKey

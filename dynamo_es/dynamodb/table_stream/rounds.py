@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from dynamo_es.dynamodb.log.logs import Logs
 from dynamo_es.dynamodb.log.pages import MAX_POINTERS
-from dynamo_es.dynamodb.log.sequencing import Sequencing
+from dynamo_es.dynamodb.log.sequencing_by_log import Sequencing
 from dynamo_es.dynamodb.table_stream.shards import (
     Lineage,
     find_stream,

@@ -8,7 +8,7 @@ from dynamo_es.dynamodb.config import aws_region
 from dynamo_es.dynamodb.wire.attempts.watching import watch
 from dynamo_es.dynamodb.wire.errors import translate
 from dynamo_es.dynamodb.wire.session import make_session
-from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
+from dynamo_es.dynamodb.wire.snapstart import tell_of_snapshots
 from dynamo_es.forking import new_lock, tell_of_forks
 
 if TYPE_CHECKING:

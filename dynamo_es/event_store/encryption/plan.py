@@ -93,8 +93,7 @@ class Leaf(Node):
         event: name of the class that has the mark.
         field: name of the field.
         mask: JSON that replaces the value when the key is deleted.
-        subject_field: field of the same class that holds the subject's id; None: the mark names
-            none.
+        subject_field: field of the same class that holds the subject's id; None: not named.
         nullable: whether None stays in clear, because the mark is on another branch of a union.
     """
 
@@ -297,8 +296,7 @@ class ModelPlan(Node):
             if not isinstance(data, dict):
                 raise unlike((plan.model.__qualname__, step.name), value)
             if step.key not in data:
-                # If the type is the base class, the JSON of a subclass has only the fields of the
-                # base.
+                # If the type is the base class, the JSON of a subclass has only the base's fields.
                 if step.may_miss or (plan is not self and not self.has(step.key)):
                     continue
                 raise unlike((plan.model.__qualname__, step.name), value)

@@ -11,10 +11,10 @@ from dynamo_es.contracts.checks.arguments import check_kind, check_subject
 from dynamo_es.contracts.checks.functions import check_injected
 from dynamo_es.contracts.checks.payload import NotJsonError, check_json
 from dynamo_es.event_store.encryption.cipher import Cipher, UnsealError, place_of
-from dynamo_es.event_store.encryption.fields import encrypted_fields, has_encrypted_fields
 from dynamo_es.event_store.encryption.hidden import refuse_marked
 from dynamo_es.event_store.encryption.key_cache import KeyCache, ThrowawayKeys, forget_everywhere
 from dynamo_es.event_store.encryption.plan import Place
+from dynamo_es.event_store.encryption.plan_from_marks import encrypted_fields, has_encrypted_fields
 from dynamo_es.exceptions import (
     DecryptionError,
     EncryptedFieldError,

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from dynamo_es.contracts import Followed
-from dynamo_es.projections.by_hand import reset_version, skip_version
+from dynamo_es.projections.manual_changes import reset_version, skip_version
 from dynamo_es.ui.browser import browser_of
 from dynamo_es.ui.pages.consumers import backend_of, backend_tenant
 from dynamo_es.ui.queries import MAX_NUMBER, MAX_TEXT, address

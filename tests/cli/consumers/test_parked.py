@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dynamo_es import ANY_VERSION, DynamoBackend, StreamId
-from dynamo_es.contracts.consumers.parked import SetAside
+from dynamo_es.contracts.consumers.parked import ParkedFailure
 from dynamo_es.projections.failure_policy import FailurePolicy
 from dynamo_es.testing.conformance.language import events
 
@@ -49,7 +49,7 @@ def parked(backend, tmp_path, monkeypatch):
     inline.projection("drawn", fail, keep_unknown=True, on_failure=policy).run_once()
     inline.parked.skip(
         inline.parked.all()[0].key._replace(name="other"),
-        SetAside(inline.parked.all()[0].first, 1, "KeyError", 0),
+        ParkedFailure(inline.parked.all()[0].first, 1, "KeyError", 0),
     )
     return inline
 

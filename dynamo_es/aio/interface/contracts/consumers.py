@@ -9,7 +9,7 @@ from dynamo_es.aio.base import Over
 if TYPE_CHECKING:
     from typing import Self
 
-    from dynamo_es.contracts.consumers.finding import ConsumerFinder, FoundConsumers
+    from dynamo_es.contracts.consumers.finder import ConsumerFinder, FoundConsumers
     from dynamo_es.values import TenantId
 
 

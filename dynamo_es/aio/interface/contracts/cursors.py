@@ -9,7 +9,7 @@ from dynamo_es.aio.base import Over
 if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.cursors import CursorStrategy, Followed
     from dynamo_es.contracts.consumers.failures import NewFailure
-    from dynamo_es.contracts.consumers.finding import CursorInfo
+    from dynamo_es.contracts.consumers.finder import CursorInfo
     from dynamo_es.contracts.consumers.writes import WriteBatch
 
 

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from dynamo_es.contracts.consumers.parked import (
+        ParkedFailure,
         ParkedKey,
         ParkedStrategy,
         ParkedStream,
         Place,
-        SetAside,
         SkippedEvent,
     )
     from dynamo_es.values import TenantId
@@ -52,7 +52,7 @@ class AsyncParked(Over):
         self,
         key: ParkedKey,
         worker: str,
-        failure: SetAside,
+        failure: ParkedFailure,
     ) -> bool:
         """Store that an event failed again, and give the lease back; return False if it is lost.
 
@@ -72,7 +72,7 @@ class AsyncParked(Over):
     async def park(
         self,
         key: ParkedKey,
-        failure: SetAside,
+        failure: ParkedFailure,
     ) -> None:
         """Park a stream from a failed event on. Does nothing if the stream is parked already."""
         await self._bridge.run(self._sync.park, key, failure)
@@ -120,7 +120,7 @@ class AsyncParked(Over):
     async def skip(
         self,
         key: ParkedKey,
-        failure: SetAside,
+        failure: ParkedFailure,
     ) -> None:
         """Add an event to the list of those that the consumer left out."""
         await self._bridge.run(self._sync.skip, key, failure)

@@ -53,8 +53,7 @@ class Append:
         enlisted: writes to other tables in the same transaction, already checked.
         commits: the commits that it put; empty if the events were stored before.
         stored_in: generation in which the events are stored; 0 until they are stored.
-        last: version (or number, in a versionless stream) of the last event, 1-based; 0 until it is
-            stored.
+        last: version (in a versionless stream, number) of the last event, 1-based; 0 until stored.
     """
 
     stream: Stream

@@ -18,7 +18,7 @@ from dynamo_es.dynamodb.streams.keys import SNAPSHOT_VERSION
 from dynamo_es.dynamodb.streams.loading.chain import Chain, events_of, named
 from dynamo_es.dynamodb.streams.loading.walk import FEW, Page, Walk
 from dynamo_es.dynamodb.streams.requests import get_item
-from dynamo_es.dynamodb.wire.arrival import await_arrival
+from dynamo_es.dynamodb.wire.awaiting_arrival import await_arrival
 from dynamo_es.dynamodb.wire.steps import Pause
 from dynamo_es.exceptions import StoredItemError, StreamGapError, describe_stream
 
@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 COLD_PAGE: Final = 8
-"""Items of the first page if this process has never seen the stream: 2 read units for most streams.
-
-The page fits a snapshot and the commits that usually follow it.
-"""
+"""Items of the first page if this process has never seen the stream: a snapshot and the commits
+that usually follow it fit in, for 2 read units."""
 
 SNAPSHOT_PAGE: Final = 32
 """Items of the first page if a snapshot is remembered. There may be a newer one by now."""

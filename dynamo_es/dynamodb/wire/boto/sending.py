@@ -34,7 +34,7 @@ from urllib3.connection import HTTPConnection, port_by_scheme
 
 from dynamo_es.dynamodb.wire.attempts.time_limit import shorten, time_out
 from dynamo_es.dynamodb.wire.connections import as_botocore, direct_pools
-from dynamo_es.dynamodb.wire.snapshots import tell_of_snapshots
+from dynamo_es.dynamodb.wire.snapstart import tell_of_snapshots
 from dynamo_es.forking import tell_of_forks
 
 if TYPE_CHECKING:

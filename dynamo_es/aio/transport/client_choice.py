@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dynamo_es.dynamodb.wire.client import LazyClient
 
 
-class LoopSender:
+class ClientChoice:
     """Returns the client that sends the store's requests, and makes it at the first request.
 
     Args:

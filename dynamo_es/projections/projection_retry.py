@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from dynamo_es.contracts.consumers.failures import reason_of
-from dynamo_es.contracts.consumers.parked import Place, SetAside
+from dynamo_es.contracts.consumers.parked import ParkedFailure, Place
 from dynamo_es.exceptions import describe_stream
 from dynamo_es.projections.handling import NOT_THE_EVENTS_FAULT, caller
 from dynamo_es.projections.parking import RetryReport, unpark_when_applied
@@ -87,7 +87,7 @@ class ProjectionRetry:
             error = self._error_of(raw, key, first)
             if error is not None:
                 place = Place(0, raw.position)
-                failure = SetAside(place, 1, reason_of(error), self._parts.now_ms())
+                failure = ParkedFailure(place, 1, reason_of(error), self._parts.now_ms())
                 self._parts.parked.fail(key, self._worker, failure)
                 _log.error(
                     "%r: stream %s stays parked from position %d on: %s",

@@ -25,9 +25,9 @@ from pydantic import (
 from pydantic_core import from_json, to_json
 from typing_extensions import TypeAliasType, TypedDict
 
-from dynamo_es.event_store.encryption.fields import encrypted_fields
 from dynamo_es.event_store.encryption.marks import DataSubject, Encrypted
 from dynamo_es.event_store.encryption.plan import Place
+from dynamo_es.event_store.encryption.plan_from_marks import encrypted_fields
 from dynamo_es.event_store.encryption.service import Encryption
 from dynamo_es.exceptions import EncryptedFieldError
 from dynamo_es.memory import MemoryKeyStorage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from dynamo_es.aws_lambda.starting import prepare_in_function
-from dynamo_es.aws_lambda.streams_handler import ROLE, StreamsHandler
+from dynamo_es.aws_lambda.stream_read_models_handler import ROLE, StreamsHandler
 from dynamo_es.contracts.checks.functions import refuse_asynchronous
 from dynamo_es.exceptions import InvalidSubscriptionError
 

@@ -16,7 +16,7 @@ from dynamo_es.exceptions import (
     ServiceError,
     UnreadableEventError,
 )
-from dynamo_es.projections.by_hand import skip_version
+from dynamo_es.projections.manual_changes import skip_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable

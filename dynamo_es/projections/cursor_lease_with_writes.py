@@ -1,4 +1,4 @@
-"""`FollowingWithWrites`: moves a cursor in one transaction with the writes of the events."""
+"""`CursorLeaseWithWrites`: moves a cursor in one transaction with the writes of the events."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from dynamo_es.exceptions import InvalidEnlistedWriteError, ProjectionWriteRefusedError
-from dynamo_es.projections.following import Following
+from dynamo_es.projections.cursor_lease import CursorLease
 from dynamo_es.projections.writing import Writing
 
 if TYPE_CHECKING:
     from dynamo_es.contracts.consumers.writes import WriteBatch
 
 
-class FollowingWithWrites(Following):
+class CursorLeaseWithWrites(CursorLease):
     """The lease of a cursor whose read model returns writes.
 
     A transaction moves the cursor together with the writes. The release moves it past events
@@ -29,7 +29,7 @@ class FollowingWithWrites(Following):
         self._writing = Writing(self)
 
     def take(self, last: int) -> bool:
-        """Take the lease; see `Following.take`."""
+        """Take the lease; see `CursorLease.take`."""
         taken = super().take(last)
         self._stored = self._pending = self.done
         return taken

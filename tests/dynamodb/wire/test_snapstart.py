@@ -14,9 +14,9 @@ from weakref import WeakSet
 import pytest
 
 from dynamo_es import DynamoConfig
-from dynamo_es.dynamodb.wire import snapshots
+from dynamo_es.dynamodb.wire import snapstart
 from dynamo_es.dynamodb.wire.client import LazyClient, sender_of
-from dynamo_es.dynamodb.wire.snapshots import close_connections
+from dynamo_es.dynamodb.wire.snapstart import close_connections
 from tests.dynamodb.wire.socket_server import Connected, answering, serving
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def test_connections_are_closed_before_a_snapshot_and_the_client_is_kept(monkeyp
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     # Stand-ins of other tests may still exist, which cannot be closed.
-    monkeypatch.setattr(snapshots, "_with_connections", WeakSet())
+    monkeypatch.setattr(snapstart, "_with_connections", WeakSet())
     closed = threading.Event()
 
     def until_closed(connected: Connected, number: int) -> None:
@@ -68,7 +68,7 @@ register_after_restore = after.append
 """
 PROGRAM = """
 import json, random
-import dynamo_es.dynamodb.wire.snapshots
+import dynamo_es.dynamodb.wire.snapstart
 import snapshot_restore_py as hooks
 random.seed(1)
 first = random.random()
@@ -108,6 +108,6 @@ def test_a_function_without_snapshots_has_no_hooks(tmp_path):
 
 def test_a_runtime_without_hooks_is_taken_as_it_is(tmp_path):
     assert (
-        run(tmp_path, "snap-start", None, "import dynamo_es.dynamodb.wire.snapshots; print([])")
+        run(tmp_path, "snap-start", None, "import dynamo_es.dynamodb.wire.snapstart; print([])")
         == []
     )

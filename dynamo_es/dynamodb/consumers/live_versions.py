@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from dynamo_es.contracts.consumers.versions import LiveVersion
+from dynamo_es.contracts.consumers.live_versions import LiveVersion
 from dynamo_es.dynamodb.wire.errors import ConditionRefused
 from dynamo_es.dynamodb.wire.steps import Request, number
 

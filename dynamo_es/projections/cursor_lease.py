@@ -1,4 +1,4 @@
-"""`Following`: the lease of a cursor while a projector applies the events after the cursor."""
+"""`CursorLease`: the lease of a cursor while a projector applies the events after the cursor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dynamo_es")
 
 
-class Following:
+class CursorLease:
     """The lease of a cursor, from `take` to `release`. Use it once, in one thread.
 
     Args:

@@ -1,4 +1,4 @@
-"""`Holding`: a worker's lease of a projection's checkpoint in one log, from take to release."""
+"""`CheckpointLease`: the lease of a projection's checkpoint in one log, from take to release."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def new_worker() -> str:
     return f"{socket.gethostname()[:_LONGEST_HOST]}:{os.getpid()}-{uuid4().hex[:12]}"
 
 
-class Holding:
+class CheckpointLease:
     """Takes, renews and releases the lease of one checkpoint for one worker. Use it in one thread.
 
     Args:

@@ -1,4 +1,10 @@
-"""The part of `DynamoStorage` for boundaries. The first call imports their algorithms."""
+"""The part of `DynamoStorage` for boundaries. The first call imports their algorithms.
+
+- `streams.boundaries` reads and matches events, and keeps saved states.
+- `streams.appending.append_unless` appends under conditions.
+- `streams.remembered` holds the events and saved states that this process knows.
+- `tag_index` finds events by tag without reading the others.
+"""
 
 from __future__ import annotations
 
