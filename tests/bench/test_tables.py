@@ -64,7 +64,7 @@ def test_cpu_ratios_of_an_append_are_near_one(emulator, tiny) -> None:
     section = append_cpu.section(found)
     assert len(section.goals) == len(append_cpu.COMMIT_SIZES)
     assert all(0.3 < goal.figure < 5 for goal in section.goals)
-    assert "turns 2 write units into 1" in section.remarks
+    assert "saves write units, 1 instead of 2" in section.remarks
 
 
 def test_work_that_an_append_is_spared_for_once_comes_back() -> None:

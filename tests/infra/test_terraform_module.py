@@ -201,7 +201,7 @@ def test_everything_is_what_the_template_means(computed):
         ({"log_scope": "world"}, "log_scope must be one of table, tenant"),
         ({"sequencer_memory_size": 64}, "sequencer_memory_size must be 128 or more"),
         ({"kms_key_arn": "alias/x"}, "an alias does not work"),
-        ({"outbox_source": "aws.events"}, "outbox_source must not be of AWS"),
+        ({"outbox_source": "aws.events"}, "outbox_source must not be empty or begin with aws"),
     ],
 )
 def test_a_wrong_variable_is_refused(tmp_path, variables, message):

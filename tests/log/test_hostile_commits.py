@@ -266,9 +266,9 @@ def test_what_is_set_aside_is_logged_once_and_costs_one_write(store, caplog):
     assert poller.run_once().failed == 1
     put(store, a_victim(event_count={"N": "-1"}))
     assert poller.run_once().failed == 1
-    assert caplog.text.count("is set aside") == 1
+    assert caplog.text.count("Set aside the commit") == 1
     victim = f"stream {VICTIM} (category 'order')"
-    assert f"The commit at version 1 of {victim} is set aside" in caplog.text
+    assert f"Set aside the commit at version 1 of {victim}" in caplog.text
     assert len(set_aside(store)) == 1
 
 

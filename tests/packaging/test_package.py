@@ -141,7 +141,9 @@ def test_the_runtimes_own_boto3_can_be_used():
 
 
 def test_an_extra_that_no_function_needs_is_refused():
-    with pytest.raises(ConfigurationError, match=r"no extra 'cli'\. Extras: encryption"):
+    with pytest.raises(
+        ConfigurationError, match=r"no extra 'cli' for functions\. Extras: encryption"
+    ):
         requirements(("cli",))
 
 

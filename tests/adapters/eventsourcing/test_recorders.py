@@ -83,7 +83,7 @@ def test_one_originator_has_as_many_events_in_a_call_as_fit_in_an_item(recorder)
 def test_more_than_a_hundred_originators_are_refused_with_the_reason(recorder):
     names = sent(recorder)
 
-    with pytest.raises(DataError, match=r"101 streams.*takes 100 items"):
+    with pytest.raises(DataError, match=r"101 streams.*at most 100 items"):
         recorder.insert_events([event for _ in range(101) for event in events(new_id(), 1)])
 
     assert names == []
