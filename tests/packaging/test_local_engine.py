@@ -229,7 +229,7 @@ def test_it_runs_on_loopback_until_it_is_stopped(machine, port):
     code, listed, _ = machine.run("status")
     assert (code, listed.startswith(f"http://127.0.0.1:{port} pid ")) == (0, True)
     assert machine.run("start", port)[1].startswith("The local engine is already running at")
-    assert machine.run("stop", port)[1] == f"The local engine on port {port} is stopped."
+    assert machine.run("stop", port)[1] == f"Stopped the local engine on port {port}."
     assert not connects("127.0.0.1", port)
     assert machine.run("status")[0] == 1
     assert "No local engine" in machine.run("stop", port)[1]
