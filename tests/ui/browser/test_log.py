@@ -101,7 +101,7 @@ def test_a_jump_to_a_time_by_the_form(visit, address):
     page = visit(address).open("/log")
     page.get_by_label("Time (UTC)").fill("2026-03-01T00:20:00")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator(".notice")).to_contain_text("The first event of 2026-03-01 00:20:00")
+    expect(page.locator(".notice")).to_contain_text("The first event from 2026-03-01 00:20:00")
 
 
 @pytest.mark.parametrize("scripts", [True, False])
