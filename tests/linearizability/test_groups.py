@@ -75,7 +75,7 @@ def run(config: DynamoConfig, seed: int) -> None:
     verify(in_moments(history), seed)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[:2])
 def test_what_callers_in_groups_see_is_linearizable(
     config: DynamoConfig, groups: list[int], seed: int
 ) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.endpoint
 
-SEEDS: Final = (1, 2, 3)
+SEEDS: Final = (1, 2)
 APPENDS: Final = 180
 """Of each writer."""
 
