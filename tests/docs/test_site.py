@@ -10,14 +10,11 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import DOCS, EXAMPLES, ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytest.importorskip("mkdocs", reason="scripts/site installs the extra docs")
 pytestmark = pytest.mark.ci
@@ -42,6 +39,9 @@ def build(source: Path, into: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    """The folder of a built site: DYNAMO_ES_SITE, or one that is built now."""
+    if given := os.environ.get("DYNAMO_ES_SITE"):
+        return Path(given)
     into = tmp_path_factory.mktemp("site")
     built = build(ROOT, into)
     assert built.returncode == 0, built.stderr

@@ -16,7 +16,7 @@ from tests.linearizability.verdicts import verify
 if TYPE_CHECKING:
     from dynamo_es import DynamoConfig
 
-SEEDS: Final = range(1, 6)
+SEEDS: Final = range(1, 5)
 OPERATIONS: Final = 2_000
 WORKERS: Final = "abcde"
 STREAMS: Final = 4
