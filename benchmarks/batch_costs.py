@@ -284,8 +284,9 @@ def section(found: Found) -> Section:
         ),
     ]
     remarks = (
-        "An import takes at least the CPU of its requests, a third of it in botocore: at the "
-        "end of a history, few streams have lines left, and a request has at most one commit of "
-        "each. The deletion takes at least the time of its requests, four at a time: 0.4 s."
+        "The CPU time of its requests limits an import; a third of that time is spent in botocore. "
+        "Near the end of a history, few streams have lines left, so requests hold fewer commits: "
+        "at most one of each stream. The time of its requests, four at a time, limits the deletion "
+        "to 0.4 s or more."
     )
     return Section("Batches", how, [costs, times], remarks, goals=goals)

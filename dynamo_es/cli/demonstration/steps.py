@@ -74,6 +74,8 @@ def provoke_conflict(stage: Stage, seen: Seen) -> None:
     except ConcurrentStreamWriteError as error:
         refused = {"error": type(error).__name__, "message": str(error)}
         seen.fact("Bob", "{error}: {message}", "yellow", **refused)
+    else:
+        raise AssertionError("the later writer was not refused")
     current = len(stage.load(CONTESTED))
     ended = storage.insert_events(CONTESTED.id, ExplicitVersioning(current), [bob])
     seen.fact("Bob again", "loads, decides, appends version {ended}", ended=ended)

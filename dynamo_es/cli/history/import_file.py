@@ -105,8 +105,8 @@ def import_file(
     (ids, context, versions, snapshots), which is stored as it was. Other fields are ignored.
 
     The events of each stream keep their order. With --workers 1, one commit is appended after the
-    other, and the order between streams is kept too. With more workers, a request holds commits of
-    25 streams, and that order is not kept; nor is it with --group-by-stream.
+    other, and the order between streams is kept too. More workers, whose requests hold commits of
+    25 streams, do not keep the order between streams, and neither does --group-by-stream.
 
     Event ids are derived from the file if it holds none. After a crash, or when the file has
     grown, import it again: stored events are skipped. A stream that holds other events is left
